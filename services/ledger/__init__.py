@@ -1,0 +1,1 @@
+"""The read side: register, case files, history, proof, exports."""

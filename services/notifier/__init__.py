@@ -1,0 +1,1 @@
+"""Letters to complainants, alerts to staff, webhooks: sent once, retried, reported back."""

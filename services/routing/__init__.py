@@ -1,0 +1,1 @@
+"""Who owns a complaint now, and what other complaints say about it."""

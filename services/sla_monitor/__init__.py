@@ -1,0 +1,1 @@
+"""Fires what is due and proves that nothing due is unfired."""

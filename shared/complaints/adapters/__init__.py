@@ -1,0 +1,1 @@
+"""All that touches the world: the store, the bus, keys, settings, logs."""

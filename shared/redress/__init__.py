@@ -1,0 +1,1 @@
+"""The command line, `redress`: one module a command group."""

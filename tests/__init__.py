@@ -1,0 +1,1 @@
+"""Tests: values and sentences; real servers where a server is meant."""
