@@ -1,0 +1,1 @@
+"""The revisions, a branch for each part."""

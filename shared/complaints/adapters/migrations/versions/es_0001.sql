@@ -1,0 +1,243 @@
+-- The record: every event of every desk, in the order in which it was committed.
+--
+-- es.append() is the only door. Its owner alone may write the tables; a service that only appends and reads needs
+--     GRANT USAGE ON SCHEMA es TO <role>;
+--     GRANT SELECT ON ALL TABLES IN SCHEMA es TO <role>;
+--     GRANT EXECUTE ON FUNCTION es.append TO <role>;
+-- and never INSERT, UPDATE, DELETE or TRUNCATE. The triggers below hold even for the owner.
+
+CREATE SCHEMA es;
+
+CREATE TABLE es.event (
+    pos bigint NOT NULL,                    -- within the shard: from 1, without gaps, in the order of commits
+    recorded_at timestamptz NOT NULL,       -- given under the append lock; never goes backwards with pos
+    occurred_at timestamptz NOT NULL,       -- what the sender claims
+    stream_id uuid NOT NULL,
+    command_id uuid NOT NULL,
+    version int NOT NULL CHECK (version >= 0),
+    shard smallint NOT NULL DEFAULT 0,
+    schema_version smallint NOT NULL,
+    category text NOT NULL CHECK (category IN ('complaint', 'desk', 'duties')),
+    desk text NOT NULL,
+    type text NOT NULL,
+    prev_hash bytea NOT NULL CHECK (octet_length(prev_hash) = 32),
+    hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+    meta bytea NOT NULL,
+    data bytea NOT NULL,
+    PRIMARY KEY (stream_id, version)
+);
+CREATE UNIQUE INDEX event_pos ON es.event (shard, pos);
+-- Desks and duties are few among many complaints; a service that starts reads them all, and only them.
+CREATE INDEX event_configuration ON es.event (shard, pos) WHERE category <> 'complaint';
+
+-- Where each stream stands. Derived from es.event; here so that an append needs one probe.
+CREATE TABLE es.stream (
+    stream_id uuid PRIMARY KEY,
+    version int NOT NULL,
+    category text NOT NULL,
+    desk text NOT NULL,
+    hash bytea NOT NULL
+) WITH (fillfactor = 80);                   -- room for updates on the same page
+
+-- What a command did, so that its repeat gets the same answer.
+CREATE TABLE es.command (
+    command_id uuid PRIMARY KEY,
+    stream_id uuid NOT NULL,
+    version int NOT NULL,                   -- of the stream after the append
+    first_pos bigint NOT NULL,
+    last_pos bigint NOT NULL,
+    fingerprint bytea NOT NULL              -- of the request; a reused id with another request is told apart by it
+);
+
+-- Values that belong to one stream of a desk at a time: numbers, links.
+CREATE TABLE es.claim (
+    desk text NOT NULL,
+    scope text NOT NULL,
+    key bytea NOT NULL,
+    stream_id uuid NOT NULL,
+    PRIMARY KEY (desk, scope, key)
+);
+
+CREATE TABLE es.checkpoint (
+    shard smallint NOT NULL DEFAULT 0,
+    size bigint NOT NULL CHECK (size > 0),
+    root bytea NOT NULL CHECK (octet_length(root) = 32),
+    frontier bytea NOT NULL,                -- roots of the complete subtrees, largest first: where the next one goes on
+    issued_at timestamptz NOT NULL,
+    note text NOT NULL,                     -- the signed checkpoint as it was published
+    PRIMARY KEY (shard, size)
+);
+
+-- How far the relay has published. A leader moves it only under the epoch that it took.
+CREATE TABLE es.relay (
+    shard smallint PRIMARY KEY,
+    pos bigint NOT NULL DEFAULT 0,
+    epoch bigint NOT NULL DEFAULT 0
+);
+INSERT INTO es.relay (shard) VALUES (0);
+
+-- How far each application that follows the log through `eventsourcing` has come.
+CREATE TABLE es.tracking (
+    application_name text PRIMARY KEY,
+    notification_id bigint NOT NULL
+);
+
+CREATE FUNCTION es.deny() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '%.% is append-only', TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER no_rewrite BEFORE UPDATE OR DELETE ON es.event FOR EACH ROW EXECUTE FUNCTION es.deny();
+CREATE TRIGGER no_truncate BEFORE TRUNCATE ON es.event FOR EACH STATEMENT EXECUTE FUNCTION es.deny();
+CREATE TRIGGER no_rewrite BEFORE UPDATE OR DELETE ON es.command FOR EACH ROW EXECUTE FUNCTION es.deny();
+CREATE TRIGGER no_truncate BEFORE TRUNCATE ON es.command FOR EACH STATEMENT EXECUTE FUNCTION es.deny();
+CREATE TRIGGER no_rewrite BEFORE UPDATE OR DELETE ON es.checkpoint FOR EACH ROW EXECUTE FUNCTION es.deny();
+CREATE TRIGGER no_truncate BEFORE TRUNCATE ON es.checkpoint FOR EACH STATEMENT EXECUTE FUNCTION es.deny();
+
+-- One call is one batch of appends of many requests; each is done wholly or not at all, whatever becomes of the others.
+-- Answers, one row for each append, in no order:
+--     ok         written; version, positions and hash are those it got
+--     duplicate  the command was done before; version, positions and hash are those of then; nothing else is looked at
+--     reused     the command id was used before by another request or stream
+--     conflict   the stream `other` is at `version`, not at what was expected: the append's own stream or a guard
+--     taken      the claim on `scope` belongs to the stream `other`
+--
+-- a_* hold one element for each append, e_* g_* c_* one for each event, guard and claim; their *_app is the 1-based index
+-- of the append. Appends that write what another of the same call reads or writes must come in different waves, which
+-- are done one after the other, each seeing the one before. Versions of an append's events follow one another.
+CREATE FUNCTION es.append(
+    p_shard smallint, p_waves int,
+    a_wave int[], a_command uuid[], a_fingerprint bytea[], a_stream uuid[], a_category text[], a_desk text[],
+    a_expected int[], a_prev bytea[], a_count int[], a_version int[], a_hash bytea[],
+    e_app int[], e_version int[], e_type text[], e_schema smallint[], e_occurred timestamptz[],
+    e_data bytea[], e_meta bytea[], e_prev bytea[], e_hash bytea[],
+    g_app int[], g_stream uuid[], g_version int[],
+    c_app int[], c_release boolean[], c_desk text[], c_scope text[], c_key bytea[]
+) RETURNS TABLE (
+    app int, status text, version int, first_pos bigint, last_pos bigint, hash bytea, other uuid, scope text
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- The plans are made once a session, perhaps while the tables are empty, and must stay right when they hold millions of
+-- rows: only index probes into tables, and only hash or merge joins between the arrays.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_nestloop = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    before bigint;
+    head bigint;
+    at timestamptz;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'es.append needs read committed: it must see what was committed while it waited for the lock';
+    END IF;
+    PERFORM pg_advisory_xact_lock(7301, p_shard);   -- one appender of the shard at a time, held until its commit
+    -- Every statement from here on has a snapshot younger than the lock, so it sees every earlier append.
+    SELECT e.pos, greatest(clock_timestamp(), e.recorded_at) INTO head, at
+    FROM es.event e WHERE e.shard = p_shard ORDER BY e.pos DESC LIMIT 1;
+    IF head IS NULL THEN
+        head := 0;
+        at := clock_timestamp();
+    END IF;
+    before := head;
+
+    FOR turn IN 1 .. p_waves LOOP
+        RETURN QUERY
+        WITH probe AS MATERIALIZED (
+            -- Scalar subqueries are index probes, one a row, however many rows the planner expects.
+            SELECT a.app::int AS app, a.command, a.fingerprint, a.stream, a.category, a.desk, a.expected, a.prev, a.count,
+                a.version, a.hash,
+                (SELECT c FROM es.command c WHERE c.command_id = a.command) AS done,
+                (SELECT s FROM es.stream s WHERE s.stream_id = a.stream) AS now
+            FROM unnest(a_wave, a_command, a_fingerprint, a_stream, a_category, a_desk, a_expected, a_prev, a_count,
+                a_version, a_hash)
+                WITH ORDINALITY a(wave, command, fingerprint, stream, category, desk, expected, prev, count, version, hash, app)
+            WHERE a.wave = turn
+        ), moved AS MATERIALIZED (
+            SELECT DISTINCT ON (g.app) g.app, g.stream, g.actual
+            FROM (SELECT g.app, g.stream, g.version,
+                    coalesce((SELECT s.version FROM es.stream s WHERE s.stream_id = g.stream), 0) AS actual
+                  FROM unnest(g_app, g_stream, g_version) g(app, stream, version)) g
+            WHERE g.actual <> g.version
+        ), held AS MATERIALIZED (
+            SELECT DISTINCT ON (c.app) c.app, c.scope, c.holder
+            FROM (SELECT c.app, c.scope,
+                    (SELECT k.stream_id FROM es.claim k WHERE k.desk = c.desk AND k.scope = c.scope AND k.key = c.key) AS holder
+                  FROM unnest(c_app, c_release, c_desk, c_scope, c_key) c(app, release, desk, scope, key)
+                  WHERE NOT c.release) c
+            WHERE c.holder <> a_stream[c.app]
+        ), judged AS MATERIALIZED (
+            SELECT p.*,
+                CASE
+                    WHEN (p.done).command_id IS NOT NULL THEN
+                        CASE WHEN (p.done).stream_id = p.stream AND (p.done).fingerprint = p.fingerprint
+                            THEN 'duplicate' ELSE 'reused' END
+                    WHEN coalesce((p.now).version, 0) <> p.expected
+                        OR coalesce((p.now).hash, decode(repeat('00', 32), 'hex')) <> p.prev THEN 'conflict'
+                    WHEN m.app IS NOT NULL THEN 'moved'
+                    WHEN h.app IS NOT NULL THEN 'taken'
+                    ELSE 'ok'
+                END AS status,
+                m.stream AS guard, m.actual, h.holder, h.scope
+            FROM probe p LEFT JOIN moved m ON m.app = p.app LEFT JOIN held h ON h.app = p.app
+        ), accepted AS MATERIALIZED (
+            SELECT j.*, head + (sum(j.count) OVER (ORDER BY j.app))::bigint AS last_pos
+            FROM judged j WHERE j.status = 'ok'
+        ), written AS (
+            INSERT INTO es.event (pos, recorded_at, occurred_at, stream_id, command_id, version, shard, schema_version,
+                category, desk, type, prev_hash, hash, meta, data)
+            SELECT k.last_pos - k.version + e.version, at, e.occurred, k.stream, k.command, e.version, p_shard, e.schema,
+                k.category, k.desk, e.type, e.prev, e.hash, e.meta, e.data
+            FROM unnest(e_app, e_version, e_type, e_schema, e_occurred, e_data, e_meta, e_prev, e_hash)
+                e(app, version, type, schema, occurred, data, meta, prev, hash)
+            JOIN accepted k ON k.app = e.app
+        ), stream AS (
+            INSERT INTO es.stream AS s (stream_id, version, category, desk, hash)
+            SELECT k.stream, k.version, k.category, k.desk, k.hash FROM accepted k
+            ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, hash = excluded.hash
+        ), command AS (
+            INSERT INTO es.command (command_id, stream_id, version, first_pos, last_pos, fingerprint)
+            SELECT k.command, k.stream, k.version, k.last_pos - k.count + 1, k.last_pos, k.fingerprint FROM accepted k
+        ), released AS (
+            DELETE FROM es.claim WHERE ctid = ANY (ARRAY(
+                SELECT (SELECT k.ctid FROM es.claim k
+                        WHERE k.desk = c.desk AND k.scope = c.scope AND k.key = c.key AND k.stream_id = a.stream)
+                FROM unnest(c_app, c_release, c_desk, c_scope, c_key) c(app, release, desk, scope, key)
+                JOIN accepted a ON a.app = c.app
+                WHERE c.release
+            ))
+        ), claimed AS (
+            INSERT INTO es.claim (desk, scope, key, stream_id)
+            SELECT c.desk, c.scope, c.key, a.stream
+            FROM unnest(c_app, c_release, c_desk, c_scope, c_key) c(app, release, desk, scope, key)
+            JOIN accepted a ON a.app = c.app
+            WHERE NOT c.release
+            ON CONFLICT DO NOTHING          -- the stream holds it already
+        )
+        SELECT j.app, CASE j.status WHEN 'moved' THEN 'conflict' ELSE j.status END,
+            CASE j.status
+                WHEN 'ok' THEN j.version
+                WHEN 'moved' THEN j.actual
+                WHEN 'conflict' THEN coalesce((j.now).version, 0)
+                ELSE (j.done).version
+            END,
+            coalesce(k.last_pos - k.count + 1, (j.done).first_pos), coalesce(k.last_pos, (j.done).last_pos),
+            CASE j.status
+                WHEN 'ok' THEN j.hash
+                WHEN 'duplicate' THEN (SELECT e.hash FROM es.event e
+                                       WHERE e.stream_id = j.stream AND e.version = (j.done).version)
+            END,
+            CASE j.status WHEN 'moved' THEN j.guard WHEN 'conflict' THEN j.stream WHEN 'taken' THEN j.holder END,
+            CASE j.status WHEN 'taken' THEN j.scope END
+        FROM judged j LEFT JOIN accepted k ON k.app = j.app;
+
+        SELECT e.pos INTO head FROM es.event e WHERE e.shard = p_shard ORDER BY e.pos DESC LIMIT 1;
+        head := coalesce(head, 0);
+    END LOOP;
+    IF head > before THEN
+        PERFORM pg_notify('es_event', head::text);
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION es.append FROM PUBLIC;
