@@ -18,9 +18,11 @@ from msgspec import Meta
 
 from complaints.errors import Malformed
 from complaints.wall_time import DAY, MINUTES_A_DAY, zone_of
+from complaints.wire_errors import field_and_rule
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # in the order of date.weekday()
 TIME_OF_DAY = r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$"
+RULE_OF_TIME = "must be a time of day HH:MM from 00:00 to 24:00"
 
 ClockTime = Annotated[str, Meta(pattern=TIME_OF_DAY, description="HH:MM; 24:00 is the midnight that ends the day")]
 Window = tuple[ClockTime, ClockTime]
@@ -147,7 +149,7 @@ def _minutes(field: str, windows: Windows) -> tuple[Minutes, ...]:
 
 def _minute(field: str, text: str) -> int:
     if re.fullmatch(TIME_OF_DAY, text) is None or len(text) != len("HH:MM"):  # $ lets a line end pass
-        raise _refused(field, f"must be a time of day HH:MM from 00:00 to 24:00, not {text!r}")
+        raise _refused(field, f"{RULE_OF_TIME}, not {text!r}")
     return int(text[:2]) * 60 + int(text[3:])
 
 
@@ -163,24 +165,15 @@ def _keep_apart(
         raise _refused(field, f"must not overlap the {other}")
 
 
-_PATH = re.compile(r"(?P<rule>.*?)(?: - at (?:`key` in )?`\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
-
-
 def _explained(message: str, raw: object, under: str = "") -> Malformed:
     """The decoder's own error as field and rule."""
-    match = _PATH.fullmatch(message)
-    rule, path = (match["rule"], match["path"] or "") if match else (message, "")
-    if path.startswith("weekly[...]") and isinstance(raw, Mapping):  # it does not say which day: ask for each
+    field, rule = field_and_rule(message)
+    if field.startswith("weekly[...]") and isinstance(raw, Mapping):  # it does not say which day: ask for each
         for name, windows in raw["weekly"].items():
             try:
                 msgspec.convert(windows, Windows)
             except msgspec.ValidationError as error:
                 return _explained(str(error), windows, f"weekly.{name}")
-    if named := re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", rule, re.DOTALL):
-        path = ".".join(part for part in (path, named[2]) if part)
-        rule = "is missing" if named[1].startswith("missing") else "is not a field of a calendar"
-    elif rule.startswith("Expected `str` matching regex"):
-        rule = "must be a time of day HH:MM from 00:00 to 24:00"
-    elif rule == "Invalid RFC3339 encoded date":
-        rule = "must be a date YYYY-MM-DD"
-    return _refused(f"{under}{path}" or "calendar", rule)
+    if rule.startswith("Expected `str` matching regex"):
+        rule = RULE_OF_TIME
+    return _refused(f"{under}{field}" or "calendar", rule)
