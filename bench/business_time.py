@@ -1,7 +1,7 @@
 """How long business time takes: ``python bench/business_time.py`` prints a JSON line a question and calendar.
 
-``us_p50`` is the median of the rounds' medians, in microseconds for one call. Every round asks the same questions, spread
-over three years, of instants in and outside working hours.
+``us_p50`` is the median of the rounds' medians, in microseconds for one call. Every round asks the same questions,
+spread over three years, of instants in and outside working hours.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from complaints.business_time import BusinessCalendar, CalendarSpec, Due
 from complaints.calendar_spec import WEEKDAYS
 from complaints.procedure.limits import due_of, parse_limit
 
+Question = Callable[[datetime, timedelta], object]
 ROUNDS = 5
 QUESTIONS = 2_000
 THREE_DAYS = parse_limit("3 working days")
@@ -45,7 +46,11 @@ def main() -> None:
     lengths = [timedelta(minutes=1 + 1_009 * n % (80 * 60)) for n in range(QUESTIONS)]
     for name, spec in CALENDARS.items():
         calendar = BusinessCalendar.compile(spec)
-        questions = {"add": calendar.add, "elapsed": partial(elapsed, calendar), "due_of": partial(due, calendar)}
+        questions: dict[str, Question] = {
+            "add": calendar.add,
+            "elapsed": partial(elapsed, calendar),
+            "due_of": partial(due, calendar),
+        }
         for question, ask in questions.items():
             one_round(ask, starts, lengths)  # the years are compiled when they are first asked for
             report(f"business_time.{question}", name, [one_round(ask, starts, lengths) for _ in range(ROUNDS)])
@@ -62,9 +67,7 @@ def due(calendar: BusinessCalendar, start: datetime, _: timedelta) -> Due | None
     return due_of(THREE_DAYS, start, ANSWERS, calendar)
 
 
-def one_round(
-    ask: Callable[[datetime, timedelta], object], starts: list[datetime], lengths: list[timedelta]
-) -> list[float]:
+def one_round(ask: Question, starts: list[datetime], lengths: list[timedelta]) -> list[float]:
     """Microseconds of every call."""
     took = []
     for start, length in zip(starts, lengths, strict=True):
