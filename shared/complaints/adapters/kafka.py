@@ -1,0 +1,221 @@
+"""Apache Kafka: topics, the producer, and what services send through it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+
+from complaints.adapters.database import Backoff
+from complaints.adapters.records import CommandRecord, Record, command_record
+from complaints.adapters.settings import Kafka
+from complaints.commands import Command, data_of, name_of
+
+logger = logging.getLogger(__name__)
+
+LARGEST_RECORD = 8 * 2**20
+"""Bytes. Intake takes less, so that an event that was acknowledged always fits."""
+
+_DAY_MS = 86_400_000
+
+
+class Topics:
+    """Topic names; an installation that shares a cluster puts its prefix before them."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self.events = f"{prefix}complaints.events.v1"
+        self.commands = f"{prefix}complaints.commands.v1"
+        self.escalations = f"{prefix}complaints.escalations.v1"
+        self.notifications = f"{prefix}complaints.notifications.v1"
+        self.checkpoints = f"{prefix}complaints.checkpoints.v1"
+        self.all = (self.events, self.commands, self.escalations, self.notifications, self.checkpoints)
+
+    @staticmethod
+    def dead_letters(topic: str) -> str:
+        """Where what cannot be handled on a topic goes."""
+        return f"{topic}.dead-letters"
+
+
+class TopicsDiffer(RuntimeError):
+    """A topic exists with another number of partitions than the settings say; keys would change their partition."""
+
+
+def client_options(kafka: Kafka) -> dict[str, Any]:
+    """What every client of the cluster is made with."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap_servers.split(","),
+        "security_protocol": kafka.security_protocol,
+    }
+    if kafka.security_protocol.endswith("SSL"):
+        options["ssl_context"] = ssl.create_default_context(cafile=kafka.ca_file)
+    if kafka.security_protocol.startswith("SASL"):
+        options["sasl_mechanism"] = kafka.sasl_mechanism
+        options["sasl_plain_username"] = kafka.sasl_username
+        options["sasl_plain_password"] = kafka.sasl_password
+    return options
+
+
+async def create_topics(kafka: Kafka) -> list[str]:
+    """Creates the topics that are missing, with explicit partitions, copies and retention; returns their names.
+
+    Raises:
+        TopicsDiffer: an event or command topic has another number of partitions.
+        KafkaError: the cluster refused, or cannot be reached.
+    """
+    topics = Topics(kafka.topic_prefix)
+    wanted = {topic.name: topic for topic in _layout(kafka, topics)}
+    admin = AIOKafkaAdminClient(**client_options(kafka))
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        missing = [topic for name, topic in wanted.items() if name not in existing]
+        created = await _create(admin, missing) if missing else []
+        for described in await admin.describe_topics([topics.events, topics.commands]):
+            found, name = len(described["partitions"]), described["topic"]
+            if name in existing and found != kafka.partitions:
+                raise TopicsDiffer(f"{name} has {found} partitions, the settings say {kafka.partitions}")
+    finally:
+        await admin.close()
+    if created:
+        logger.info("topics.created", extra={"topics": len(created), "prefix": kafka.topic_prefix})
+    return created
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> list[str]:
+    response = await admin.create_topics(topics)
+    created = []
+    for name, code, *_ in response.topic_errors:
+        if code == 0:
+            created.append(name)
+        elif code != TopicAlreadyExistsError.errno:  # another process was faster
+            raise for_code(code)(name)
+    return created
+
+
+def _layout(kafka: Kafka, topics: Topics) -> Iterable[NewTopic]:
+    for_ever = str(kafka.retention_days * _DAY_MS or -1)
+    a_month = str(30 * _DAY_MS)
+    layout = {
+        topics.events: (kafka.partitions, for_ever),
+        topics.commands: (kafka.partitions, a_month),
+        topics.escalations: (1, a_month),  # one partition: ops and boards read it in order of positions
+        topics.notifications: (1, a_month),
+        topics.checkpoints: (1, for_ever),
+    }
+    for name, (partitions, retention) in layout.items():
+        for topic, count, kept in ((name, partitions, retention), (topics.dead_letters(name), 1, "-1")):
+            configs = {
+                "cleanup.policy": "delete",
+                "retention.ms": kept,
+                "retention.bytes": "-1",
+                "max.message.bytes": str(LARGEST_RECORD + 2**16),
+            }
+            yield NewTopic(topic, count, kafka.replication, topic_configs=configs)
+
+
+@asynccontextmanager
+async def open_producer(kafka: Kafka, *, client: str) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer that returns from a send when all replicas have the record, and writes none twice by itself.
+
+    Waits for a cluster that is away; once open it retries for as long as it takes.
+    """
+    backoff = Backoff()
+    while True:
+        producer = AIOKafkaProducer(
+            **client_options(kafka),
+            client_id=f"{kafka.topic_prefix}{client}",
+            acks="all",
+            enable_idempotence=True,
+            max_request_size=LARGEST_RECORD,
+            request_timeout_ms=30_000,
+        )
+        try:
+            await producer.start()
+            break
+        except KafkaConnectionError:
+            await producer.stop()
+            logger.warning("kafka.unreachable", extra={"client": client, "brokers": kafka.bootstrap_servers})
+            await backoff.wait()
+        except BaseException:
+            await producer.stop()
+            raise
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def publish(producer: AIOKafkaProducer, *records: Record) -> None:
+    """Sends records and returns when all replicas have them. Raises: KafkaError."""
+    sent = [await producer.send(r.topic, r.value, r.key, headers=r.headers) for r in records]
+    if sent:
+        await asyncio.gather(*sent)
+
+
+class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that a service wants done, and what led to it."""
+
+    desk: str
+    command: Command
+    correlation_id: UUID | None = None
+    causation_id: UUID | None = None
+    traceparent: str | None = None
+
+
+class CommandSender:
+    """Sends commands to intake. What it sends twice is done once: the id says what it is about."""
+
+    def __init__(self, producer: AIOKafkaProducer, topics: Topics, *, source: str) -> None:
+        self._producer, self._topic, self._source = producer, topics.commands, source
+
+    async def send(
+        self,
+        desk: str,
+        command: Command,
+        *,
+        correlation_id: UUID | None = None,
+        causation_id: UUID | None = None,
+        traceparent: str | None = None,
+    ) -> None:
+        """Returns when the topic has the command; it is decided later. ``command.at`` is not sent: intake stamps it."""
+        request = CommandRequest(
+            desk=desk,
+            command=command,
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+            traceparent=traceparent,
+        )
+        await self.send_all([request])
+
+    async def send_all(self, requests: Iterable[CommandRequest]) -> None:
+        """Sends many, in order for each complaint; returns when the topic has all of them."""
+        await publish(self._producer, *map(self._record, requests))
+
+    def _record(self, request: CommandRequest) -> Record:
+        command = request.command
+        record = CommandRecord(
+            id=command.id,
+            desk=request.desk,
+            complaint=command.complaint,
+            command=name_of(command),
+            by=command.by,
+            data=data_of(command),
+            correlation_id=request.correlation_id,
+            causation_id=request.causation_id,
+            traceparent=request.traceparent,
+        )
+        return command_record(record, self._topic, source=self._source)
+
+
+def is_passing(error: KafkaError) -> bool:
+    """Whether the cluster may take the same request later."""
+    return bool(error.retriable) or isinstance(error, KafkaConnectionError)
