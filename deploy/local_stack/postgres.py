@@ -44,6 +44,8 @@ class LocalPostgres:
     ``postgresql.conf``. A context manager: started on entry, stopped on exit.
     """
 
+    NAME = "PostgreSQL"
+
     def __init__(self, data_dir: Path, port: int, *, settings: Mapping[str, str] | None = None) -> None:
         self.data_dir, self.port = data_dir.absolute(), port
         self.cluster = self.data_dir / "cluster"
@@ -82,13 +84,13 @@ class LocalPostgres:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         account = _account()
         prefix = _reach(account, self.cluster, binaries()) if account else []
-        self._end_left_over()
+        self.end_left_over()
         require_free(self.port, PORT_SETTING)
         if not self.cluster.exists():
             self._initialise(prefix, None if prefix else account)
         options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         self._child = ChildProcess(
-            name="PostgreSQL",
+            name=self.NAME,
             command=[*prefix, str(binaries() / "postgres"), "-D", str(self.cluster), *options],
             log=self.log,
             record=self.data_dir / "postgres.pid",
@@ -114,6 +116,16 @@ class LocalPostgres:
         for process in self._processes_of_cluster():  # workers that were not below the main process any more
             end(process, with_signal=signal.SIGKILL, seconds=10)
 
+    def end_left_over(self) -> bool:
+        """Stops a server over this folder that outlived whoever started it; whether there was one."""
+        left = self._processes_of_cluster()
+        for process in left:
+            end(process, with_signal=signal.SIGINT, seconds=30)
+        # With nobody in the folder the lock is stale. The server would find that out, unless its pid was given to
+        # another program meanwhile: then it would refuse to start.
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        return bool(left)
+
     def restart(self) -> None:
         """Stop and start."""
         self.stop()
@@ -126,7 +138,7 @@ class LocalPostgres:
     def failure(self, why: str) -> ProcessFailed:
         """The error that names the server and shows the end of its log."""
         if self._child is None:
-            return ProcessFailed("PostgreSQL", why, self.log, [])
+            return ProcessFailed(self.NAME, why, self.log, [])
         return self._child.failure(why)
 
     def __enter__(self) -> LocalPostgres:
@@ -144,14 +156,6 @@ class LocalPostgres:
             lines = (self.cluster / "postmaster.pid").read_text().splitlines()
             return len(lines) >= 8 and int(lines[0]) == self.pid and lines[7].strip() == "ready"
         return False
-
-    def _end_left_over(self) -> None:
-        """A server over this folder that outlived whoever started it is stopped; a stale lock is taken away."""
-        for process in self._processes_of_cluster():
-            end(process, with_signal=signal.SIGINT, seconds=30)
-        # With nobody in the folder the lock is stale. The server would find that out, unless its pid was given to
-        # another program meanwhile: then it would refuse to start.
-        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def _processes_of_cluster(self) -> list[psutil.Process]:
         found = []

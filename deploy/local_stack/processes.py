@@ -39,7 +39,7 @@ class ChildProcess:
     command: Sequence[str]
     log: Path
     record: Path
-    env: Mapping[str, str] | None = None
+    env: Mapping[str, str] | None = field(default=None, repr=False)  # holds passwords
     cwd: Path | None = None
     run_as: RunAs | None = None
     stop_signal: signal.Signals = signal.SIGTERM
@@ -93,10 +93,12 @@ class ChildProcess:
         """Returns when ``ready()`` says so.
 
         Raises:
-            ProcessFailed: the child ended first, or ``seconds`` went by.
+            ProcessFailed: the child ended first or was stopped meanwhile, or ``seconds`` went by.
         """
         deadline = time.monotonic() + seconds
         while not ready():
+            if self._process is None:
+                raise self.failure("was stopped before it was ready")
             if (code := self.exit_code()) is not None:
                 raise self.failure(f"ended with {describe_exit(code)} before it was ready")
             if time.monotonic() > deadline:
