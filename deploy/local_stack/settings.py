@@ -27,6 +27,8 @@ class StackSettings(BaseSettings):
     kafka_bootstrap_servers: str | None = None
     """A Kafka cluster to use instead of a local broker."""
     kafka_topic_prefix: str = ""
+    host: str = LOOPBACK
+    """The address that services and mailbox listen on; in a container all of its own."""
     intake_port: Port = 8080
     routing_port: Port = 8081
     sla_monitor_port: Port = 8082
@@ -59,7 +61,6 @@ class StackSettings(BaseSettings):
             **decided,
             "REDRESS_DATABASE_URL": database_url,
             "REDRESS_KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap_servers,
-            "REDRESS_HOST": LOOPBACK,
             "REDRESS_PUBLIC_URL": os.environ.get("REDRESS_PUBLIC_URL", f"http://{LOOPBACK}:{self.ledger_port}"),
             "REDRESS_SMTP_HOST": os.environ.get("REDRESS_SMTP_HOST", LOOPBACK),
             "PYTHONUNBUFFERED": "1",  # a crash must not take the last log lines with it

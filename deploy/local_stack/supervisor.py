@@ -101,18 +101,12 @@ def down(settings: StackSettings, *, say: Say = print) -> int:
 
 async def prepare_servers(running: Running) -> None:
     """Schemas by migration, topics where they are missing."""
-    from complaints.adapters.database import migrate  # noqa: PLC0415  # only a start needs them, and they take a second
-    from complaints.adapters.kafka import create_topics  # noqa: PLC0415
-    from complaints.adapters.settings import Kafka  # noqa: PLC0415
+    from local_stack.preparing import prepare_all  # noqa: PLC0415  # only a start needs it, and it takes a second
 
-    await migrate(running.database_url)
-    await create_topics(
-        Kafka().model_copy(
-            update={
-                "bootstrap_servers": running.kafka_bootstrap_servers,
-                "topic_prefix": running.settings.kafka_topic_prefix,
-            }
-        )
+    await prepare_all(
+        database_url=running.database_url,
+        kafka_bootstrap_servers=running.kafka_bootstrap_servers,
+        kafka_topic_prefix=running.settings.kafka_topic_prefix,
     )
 
 

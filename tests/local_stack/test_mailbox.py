@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> MailStore:
 @pytest.fixture
 async def smtp_port(store: MailStore) -> AsyncIterator[int]:
     port = free_port()
-    async with await listen(store, port, now=lambda: NOON):
+    async with await listen(store, LOOPBACK, port, now=lambda: NOON):
         yield port
 
 

@@ -10,7 +10,6 @@ import uvicorn
 from local_stack.mailbox.pages import create_app
 from local_stack.mailbox.smtp import listen
 from local_stack.mailbox.store import MailStore
-from local_stack.ports import LOOPBACK
 from local_stack.settings import StackSettings
 
 
@@ -20,13 +19,13 @@ async def serve(settings: StackSettings) -> None:
     pages = uvicorn.Server(
         uvicorn.Config(
             create_app(store),
-            host=LOOPBACK,
+            host=settings.host,
             port=settings.mailbox_port,
             log_level="warning",
             timeout_graceful_shutdown=2,
         )
     )
-    async with await listen(store, settings.smtp_port, now=lambda: datetime.now(UTC)):
+    async with await listen(store, settings.host, settings.smtp_port, now=lambda: datetime.now(UTC)):
         await pages.serve()
 
 

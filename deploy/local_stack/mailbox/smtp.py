@@ -9,7 +9,6 @@ from datetime import datetime
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from local_stack.mailbox.store import MailStore
-from local_stack.ports import LOOPBACK
 
 SIZE_LIMIT = 32 * 2**20
 """Bytes of one mail; a larger one is refused by the protocol's own answer."""
@@ -31,14 +30,14 @@ class _Keep:
         return f"250 kept as {mail}"
 
 
-async def listen(store: MailStore, port: int, *, now: Callable[[], datetime]) -> asyncio.Server:
-    """An SMTP server on loopback, already listening; close it to stop."""
+async def listen(store: MailStore, host: str, port: int, *, now: Callable[[], datetime]) -> asyncio.Server:
+    """An SMTP server, already listening; close it to stop."""
     loop = asyncio.get_running_loop()
     handler = _Keep(store, now)
     return await loop.create_server(
         lambda: SMTP(
             handler, hostname="mailbox.localhost", ident="Redress mailbox", data_size_limit=SIZE_LIMIT, loop=loop
         ),
-        LOOPBACK,
+        host,
         port,
     )
