@@ -117,7 +117,7 @@ class BusinessCalendar:
         """The working intervals between two instants, cut at both; windows that touch are one interval."""
         a, b = as_utc(a), as_utc(b)
         years = self._covering(a, b)
-        low, high = bisect_right(years.closes, a), bisect_left(years.opens, b)
+        low, high = bisect_right(years.closes, a), bisect_left(years.opens, b) if a < b else 0
         return tuple((max(a, years.opens[i]), min(b, years.closes[i])) for i in range(low, high))
 
     def is_open(self, at: datetime) -> bool:
