@@ -85,6 +85,8 @@ class FactsRecorded(Event, frozen=True, kw_only=True, tag="facts.recorded"):
 class Decision(Event, frozen=True, kw_only=True):
     """A table decided, or a person judged (then ``person`` and ``reason``)."""
 
+    personal: ClassVar[tuple[str, ...]] = ("reason",)
+
     fact: str
     to: str | int
     was: str | int | None = None
@@ -158,6 +160,7 @@ class StepLapsed(Event, frozen=True, kw_only=True, tag="step.lapsed"):
 
     step: str
     because: str
+    since: datetime | None = None
 
 
 class StepWaived(Event, frozen=True, kw_only=True, tag="step.waived"):
@@ -177,6 +180,7 @@ class StepsReopened(Event, frozen=True, kw_only=True, tag="steps.reopened"):
     clocks: list[str] = []
     first: str
     because: str
+    since: datetime | None = None
 
 
 class Record(Event, frozen=True, kw_only=True, rename={"as_": "as"}):
@@ -280,12 +284,15 @@ class ClockStarted(Event, frozen=True, kw_only=True, tag="clock.started", rename
     warn_at: list[datetime] = []  # asked for by the desk
 
 
-class ClockRecomputed(Event, frozen=True, kw_only=True, tag="clock.recomputed"):
+class ClockRecomputed(Event, frozen=True, kw_only=True, tag="clock.recomputed", rename={"from_": "from"}):
     """The limit is another one, or its calendar is; the old due instant stays visible."""
 
     clock: str
     was: datetime | None = None
     due_at: datetime | None = None
+    from_: datetime | None = None  # where it counts from another instant than before
+    left_s: float | None = None  # of a clock that stands
+    word: str | None = None  # as in clock.started, where there is no due_at
     case: int | None = None
     provisional: bool = False
     intervals: list[Interval] = []
@@ -340,6 +347,7 @@ class ClockStopped(Event, frozen=True, kw_only=True, tag="clock.stopped"):
 
     clock: str
     in_time: bool | None = None
+    since: datetime | None = None
 
 
 class ClockCancelled(Event, frozen=True, kw_only=True, tag="clock.cancelled"):
@@ -347,6 +355,7 @@ class ClockCancelled(Event, frozen=True, kw_only=True, tag="clock.cancelled"):
 
     clock: str
     because: str | None = None
+    since: datetime | None = None
 
 
 class ClockWarned(Event, frozen=True, kw_only=True, tag="clock.warned"):
@@ -389,12 +398,14 @@ class HoldPlaced(Event, frozen=True, kw_only=True, tag="hold.placed"):
 
     hold: str
     forbids: list[str]
+    since: datetime | None = None
 
 
 class HoldLifted(Event, frozen=True, kw_only=True, tag="hold.lifted"):
     """What the hold asked for has happened."""
 
     hold: str
+    since: datetime | None = None
 
 
 class HoldBroken(Event, frozen=True, kw_only=True, tag="hold.broken"):
@@ -438,6 +449,8 @@ class NoticeRequested(Event, frozen=True, kw_only=True, tag="notice.requested"):
 class NoticeDelivered(Event, frozen=True, kw_only=True, tag="notice.delivered"):
     """The channel took it."""
 
+    personal: ClassVar[tuple[str, ...]] = ("to", "reason")
+
     step: str
     channel: str
     to: str | None = None
@@ -446,6 +459,8 @@ class NoticeDelivered(Event, frozen=True, kw_only=True, tag="notice.delivered"):
 
 class NoticeFailed(Event, frozen=True, kw_only=True, tag="notice.failed"):
     """The channel refused it for good."""
+
+    personal: ClassVar[tuple[str, ...]] = ("to", "reason")
 
     step: str
     channel: str | None = None
@@ -482,6 +497,8 @@ class CalendarApplied(Event, frozen=True, kw_only=True, tag="calendar.applied"):
 
 class PackChanged(Event, frozen=True, kw_only=True, tag="pack.changed"):
     """The case goes on under another version of the procedure."""
+
+    personal: ClassVar[tuple[str, ...]] = ("reason",)
 
     pack: str
     pack_version: int

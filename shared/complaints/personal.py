@@ -1,0 +1,209 @@
+"""Personal values: which fields of an event hold them, and what stands in their place once they are sealed or erased.
+
+A path is a tuple of names and list places from the event down, ``("facts", "content")``; ``BY_PERSON`` lies in the
+envelope. A value's path is part of what seals it, so a value cannot be moved to another field unnoticed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from complaints.events import Event, ReportProduced
+
+Path = tuple[str | int, ...]
+BY_PERSON: Final[Path] = ("by", "person")
+
+SEALED: Final = "$sealed"
+ERASED_MARK: Final = "$erased"
+CUSTOMER: Final = "customer"
+"""The role in which somebody acts who does not work at the desk, so that `person` is a complainant's name."""
+
+
+class Sealed(str):
+    """A personal value that has not been opened; its text is the base64 form of nonce and ciphertext.
+
+    It knows where it was sealed, so it can be opened wherever it has been carried since.
+    """
+
+    __slots__ = ("generation", "path", "stream", "subject", "version")
+
+    subject: UUID
+    generation: int  # of the subject's key
+    stream: UUID
+    version: int
+    path: str
+
+    def __new__(cls, token: str, *, subject: UUID, generation: int, stream: UUID, version: int, path: str) -> Sealed:
+        self = super().__new__(cls, token)
+        self.subject, self.generation = subject, generation
+        self.stream, self.version, self.path = stream, version, path
+        return self
+
+    def __repr__(self) -> str:
+        return f"<sealed {self.path}>"
+
+    def marker(self) -> dict[str, Any]:
+        """Its form in JSON."""
+        marker: dict[str, Any] = {SEALED: str.__str__(self), "subject": str(self.subject)}
+        if self.generation != 1:
+            marker["generation"] = self.generation
+        return marker
+
+
+class Erased(str):
+    """A personal value whose key has been destroyed. Reads as an empty text."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<erased>"
+
+    def marker(self) -> dict[str, Any]:
+        """Its form in JSON."""
+        return {ERASED_MARK: True}
+
+
+ERASED: Final = Erased()
+
+
+def is_closed(value: object) -> bool:
+    """Whether a value is sealed or erased already."""
+    return isinstance(value, Sealed | Erased)
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """A personal value of an event. ``of``: the complaint whose subject it is about, None for the event's own."""
+
+    path: Path
+    value: Any
+    of: str | None = None
+
+
+def personal_values(event: Event, *, facts: Collection[str], by_customer: bool) -> Iterator[Personal]:
+    """The personal values of an event that is about to be stored.
+
+    They are: the fields that its type declares, facts that the pack declares personal wherever they are repeated, the
+    name of somebody who acts as the customer, and the facts that a report shows of each complaint.
+    """
+    fields = type(event).__struct_fields__
+    for name in type(event).personal:
+        yield from _all_of((name,), getattr(event, name))
+    if by_customer and "person" in fields:
+        yield from _all_of(("person",), getattr(event, "person"))  # noqa: B009 - not every event has it
+    for name in ("facts", "looked_at", "inputs"):
+        if name in fields:
+            yield from _chosen((name,), getattr(event, name), facts)
+    if isinstance(event, ReportProduced):
+        yield from _of_complaints(("figures",), event.figures, facts)
+
+
+def _all_of(path: Path, value: Any) -> Iterator[Personal]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _all_of((*path, key), inner)
+    elif value is not None:
+        yield Personal(path, value)
+
+
+def _chosen(path: Path, values: Any, facts: Collection[str], of: str | None = None) -> Iterator[Personal]:
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            if value is not None and is_personal(key, facts):
+                yield Personal((*path, key), value, of)
+
+
+def _of_complaints(path: Path, value: Any, facts: Collection[str]) -> Iterator[Personal]:
+    """The personal facts in the rows of a report, each under the complaint that its row names."""
+    if isinstance(value, list | tuple):
+        for place, inner in enumerate(value):
+            yield from _of_complaints((*path, place), inner, facts)
+    elif isinstance(value, Mapping):
+        if isinstance(of := value.get("complaint"), str):
+            yield from _chosen(path, value, facts, of)
+        else:
+            for key, inner in value.items():
+                yield from _of_complaints((*path, key), inner, facts)
+
+
+def is_personal(name: str, facts: Collection[str]) -> bool:
+    """Whether a name that a condition reads (``content``, ``point#2.content``, ``talk.person``) gives personal data."""
+    if name in facts:
+        return True
+    parts = re.split("[.#]", name)
+    return len(parts) > 1 and (parts[-1] == "person" or any(part in facts for part in parts))
+
+
+def dotted(path: Path) -> str:
+    """A path as text, as it stands in what is authenticated."""
+    return ".".join(map(str, path))
+
+
+AnEvent = TypeVar("AnEvent", bound=Event)
+
+
+def with_values(event: AnEvent, values: Mapping[Path, Any]) -> AnEvent:
+    """The event with other values at these paths; the one in the envelope is passed over."""
+    changed: dict[str, Any] = {}
+    for path, value in values.items():
+        if path != BY_PERSON:
+            name = str(path[0])
+            before = changed.get(name, getattr(event, name))
+            changed[name] = _replaced(before, path[1:], value)
+    return msgspec.structs.replace(event, **changed) if changed else event
+
+
+def _replaced(before: Any, path: Path, value: Any) -> Any:
+    if not path:
+        return value
+    copy = list(before) if isinstance(before, list | tuple) else dict(before)
+    copy[path[0]] = _replaced(copy[path[0]], path[1:], value)  # type: ignore[index]  # a path leads through what it was read from
+    return copy
+
+
+@dataclass(slots=True)
+class Marks:
+    """Reads JSON markers back into values; ``found`` lists the sealed ones by path."""
+
+    stream: UUID
+    version: int
+    found: dict[Path, Sealed] = field(default_factory=dict)
+
+    def read(self, value: Any, path: Path = ()) -> Any:
+        """The value with every marker below it turned into what it stands for."""
+        if isinstance(value, list):
+            return [self.read(inner, (*path, place)) for place, inner in enumerate(value)]
+        if not isinstance(value, dict):
+            return value
+        if (sealed := self._sealed(value, path)) is not None:
+            self.found[path] = sealed
+            return sealed
+        if value.get(ERASED_MARK) is True:
+            return ERASED
+        return {key: self.read(inner, (*path, key)) for key, inner in value.items()}
+
+    def _sealed(self, marker: dict[str, Any], path: Path) -> Sealed | None:
+        """None for what only looks like a marker, as a contact whose kind somebody named so."""
+        token, subject, generation = marker.get(SEALED), marker.get("subject"), marker.get("generation", 1)
+        if not isinstance(token, str) or not isinstance(subject, str) or not isinstance(generation, int):
+            return None
+        try:
+            about = UUID(subject)
+        except ValueError:
+            return None
+        return Sealed(
+            token, subject=about, generation=generation, stream=self.stream, version=self.version, path=dotted(path)
+        )
+
+
+def marked(value: object) -> object:
+    """What JSON holds instead of a sealed or erased value: the hook for msgspec."""
+    if isinstance(value, Sealed | Erased):
+        return value.marker()
+    raise NotImplementedError(f"{type(value).__name__} has no form in JSON")
