@@ -48,7 +48,7 @@ fmt: $(DEV_READY) ## put the code into its format
 
 .PHONY: bench
 bench: $(DEV_READY) ## the figures, as JSON lines
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m bench
 
 .PHONY: lock
 lock: $(DEV_READY) ## pin the packages anew, within what pyproject.toml asks for; UPGRADE=1 takes the newest
@@ -61,7 +61,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 clean: ## remove the environment, the local data and every cache of this folder
 	@if [ -x $(BIN)/redress ]; then $(BIN)/redress down || exit 1; fi
 	rm -rf $(VENV) .redress .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis build dist
-	find shared services deploy tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find shared services deploy tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN_READY): requirements.lock pyproject.toml | $(VENV)
 	@echo 'Installing what a run needs (once) …'

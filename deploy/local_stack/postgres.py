@@ -51,6 +51,7 @@ class LocalPostgres:
         self.cluster = self.data_dir / "cluster"
         self.log = self.data_dir / "postgres.log"
         self._password_file = self.data_dir / "password"
+        self._record = self.data_dir / "postgres.pid"
         self._settings = {**_SETTINGS, "port": str(port), **(settings or {})}
         self._child: ChildProcess | None = None
 
@@ -93,7 +94,7 @@ class LocalPostgres:
             name=self.NAME,
             command=[*prefix, str(binaries() / "postgres"), "-D", str(self.cluster), *options],
             log=self.log,
-            record=self.data_dir / "postgres.pid",
+            record=self._record,
             env=_environment(),
             cwd=Path("/"),
             run_as=None if prefix else account,
@@ -124,6 +125,7 @@ class LocalPostgres:
         # With nobody in the folder the lock is stale. The server would find that out, unless its pid was given to
         # another program meanwhile: then it would refuse to start.
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        self._record.unlink(missing_ok=True)
         return bool(left)
 
     def restart(self) -> None:

@@ -90,6 +90,7 @@ def down(settings: StackSettings, *, say: Say = print) -> int:
         end(supervisor, seconds=120)
         say("Stopped.")
         return 0
+    _record(settings.data_dir).unlink(missing_ok=True)
     ended = [
         _end_left_overs(settings.data_dir),
         LocalPostgres(settings.data_dir / "postgres", settings.postgres_port).end_left_over(),
