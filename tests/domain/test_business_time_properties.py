@@ -12,15 +12,17 @@ from complaints.business_time import BusinessCalendar, CalendarSpec
 from tests.domain.slow_clock import DAY, MINUTE, SlowClock, calendars, near
 
 ZERO = timedelta(0)
-lengths = st.timedeltas(ZERO, timedelta(days=12))
+shares = st.integers(0, 1000)
 
 
 @st.composite
 def questions(draw: st.DrawFn) -> tuple[BusinessCalendar, datetime, datetime, timedelta, timedelta]:
     """A calendar, two instants in order and two lengths of working time."""
     spec, day = draw(calendars())
+    calendar = BusinessCalendar.compile(spec)
     a, b = sorted((draw(near(day)), draw(near(day))))
-    return BusinessCalendar.compile(spec), a, b, draw(lengths), draw(lengths)
+    most = calendar.elapsed(a, a + 60 * DAY)  # a calendar may have a minute a week
+    return calendar, a, b, most * draw(shares) / 1000, most * draw(shares) / 1000
 
 
 @given(questions())
