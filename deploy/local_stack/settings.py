@@ -19,7 +19,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class StackSettings(BaseSettings):
     """Read once, by whoever starts the system; the services get theirs from ``environment``."""
 
-    model_config = SettingsConfigDict(env_prefix="REDRESS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="REDRESS_", env_ignore_empty=True, frozen=True)
 
     data_dir: Path = Field(default_factory=data_dir)
     database_url: str | None = None
