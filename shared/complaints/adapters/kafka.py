@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 LARGEST_RECORD = 8 * 2**20
 """Bytes. Intake takes less, so that an event that was acknowledged always fits."""
+
+SILENCE = 15.0
+"""Seconds without an answer to a fetch, which takes half a second at most, after which a member is not ready."""
 
 _DAY_MS = 86_400_000
 
@@ -62,6 +66,45 @@ def client_options(kafka: Kafka) -> dict[str, Any]:
         options["sasl_plain_username"] = kafka.sasl_username
         options["sasl_plain_password"] = kafka.sasl_password
     return options
+
+
+def member_options(kafka: Kafka, group: str) -> dict[str, Any]:
+    """What a member of a consumer group is made with. It keeps its own account of what it has used."""
+    name = f"{kafka.topic_prefix}{group}"
+    return {
+        **client_options(kafka),
+        "client_id": name,
+        "group_id": name,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "max_partition_fetch_bytes": LARGEST_RECORD,
+        "session_timeout_ms": 10_000,
+        "heartbeat_interval_ms": 2_000,
+        "max_poll_interval_ms": 600_000,
+    }
+
+
+class OnAssigned(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka carries no types
+    """Tells a member what it holds from now on; it holds nothing else."""
+
+    def __init__(self, assigned: Callable[[Collection[TopicPartition]], None]) -> None:
+        self._assigned = assigned
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Nothing: work under way ends as it began, and does no harm if another member does it too."""
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self._assigned(assigned)
+
+
+def silence(consumer: AIOKafkaConsumer | None) -> str | None:
+    """None while the brokers of what a member holds answer; else since when they do not."""
+    if consumer is None:
+        return "has not joined its group yet"
+    answers = [answer for at in consumer.assignment() if (answer := consumer.last_poll_timestamp(at))]
+    if answers and (seconds := time.time() - max(answers) / 1000) > SILENCE:
+        return f"no answer from Kafka for {seconds:.0f} s"
+    return None
 
 
 async def create_topics(kafka: Kafka) -> list[str]:
