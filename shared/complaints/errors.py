@@ -10,6 +10,7 @@
     │   └── StoreUnavailable  the store does not answer
     ├── Taken                 a value that is unique in the desk belongs to another case
     ├── CommandReused         one command id, two different requests
+    ├── Unsettled             rows of a pack undo one another: a fault of the pack, shown by a case
     ├── PackRefused           a pack that the engine would not execute as written; file, line, column
     └── Undecodable           a stored record or a message that cannot be read
 """
@@ -101,6 +102,12 @@ class CommandReused(RedressError):
     """The same command id came with another request."""
 
     code = "idempotency-key-reused"
+
+
+class Unsettled(RedressError):
+    """The rows of a pack undo one another without an end; ``rows`` names them."""
+
+    code = "pack-does-not-settle"
 
 
 class PackRefused(RedressError):

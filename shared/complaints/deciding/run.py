@@ -1,0 +1,217 @@
+"""One decision while it is taken: the state as it grows, the events, and which rows have yet to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from complaints.business_time import BusinessCalendar
+from complaints.commands import SYSTEM, CaseCommand, Sender
+from complaints.complaint import Complaint, as_of, evolve, item_fact
+from complaints.deciding.frame import Frame, frame_of, hold_key, touched_step
+from complaints.deciding.sight import Actor, Check, Glance, Sight, clock_key, instants_of
+from complaints.events import (
+    BreachWithdrawn,
+    CalendarApplied,
+    CaseEvent,
+    Clause,
+    ClockBreached,
+    ClockCancelled,
+    ClockExpired,
+    ClockExtended,
+    ClockPaused,
+    ClockRecomputed,
+    ClockResumed,
+    ClockStarted,
+    ClockStopped,
+    ComplaintClosed,
+    ComplaintCounted,
+    ComplaintReceived,
+    ComplaintReopened,
+    Decision,
+    FactsRecorded,
+    HoldLifted,
+    HoldPlaced,
+    ItemAdded,
+    PackChanged,
+    PauseBegun,
+    PauseEnded,
+    Record,
+    StepLapsed,
+    StepOpened,
+    StepScheduled,
+    StepsReopened,
+    StepWaived,
+)
+from complaints.procedure.model import Procedure
+from complaints.sla import NO_WARNINGS, Warnings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """What a decision may know beside its own case.
+
+    ``linked``: the old cases that the command names, by id. ``procedure``: the one that ``change-pack`` names.
+    ``calendar``: the version that ``apply-calendar`` names. Where one of the last two is missing, the decision's own
+    is taken to be the new one.
+    """
+
+    linked: Mapping[str, Complaint] = field(default_factory=lambda: MappingProxyType({}))
+    procedure: Procedure | None = None
+    calendar: BusinessCalendar | None = None
+
+
+NOTHING: Final = Others()
+
+
+class Run:
+    """A decision in progress; also the ``Sight`` of its conditions.
+
+    ``now`` is the instant that events are dated, ``seen`` the instant up to which everything that was due has happened,
+    ``effective`` the instant from which what is being decided counts: an act counts from its ``done_at``.
+    """
+
+    __slots__ = (
+        "_thorough", "actor", "by", "calendar", "command", "dirty", "effective", "events", "frame", "now", "others",
+        "procedure", "seen", "state", "warnings",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        state: Complaint,
+        command: CaseCommand,
+        procedure: Procedure,
+        calendar: BusinessCalendar,
+        others: Others = NOTHING,
+        *,
+        warnings: Warnings = NO_WARNINGS,
+        thorough: bool = False,
+    ) -> None:
+        self.state, self.command, self.procedure, self.calendar = state, command, procedure, calendar
+        self.others, self.warnings = others, warnings
+        self.frame: Frame = frame_of(procedure, state)
+        self.by: Sender = command.by
+        self.actor: Actor | None = None
+        self.now = self.effective = command.at
+        self.seen = state.last_at or command.at
+        self.dirty = 0
+        self._thorough = thorough
+        self.events: list[CaseEvent] = []
+
+    @property
+    def thorough(self) -> bool:
+        """Are all rows looked at, whether or not what they read has changed? (The proof that this makes no odds.)"""
+        return self._thorough
+
+    def emit(self, event: CaseEvent) -> None:
+        """Records an event; marks the rows that look at what it changed."""
+        before = self.state
+        self.state = evolve(before, event)
+        self.events.append(event)
+        if isinstance(event, ComplaintReceived | ItemAdded | CalendarApplied | PackChanged):
+            self.frame = frame_of(self.procedure, self.state)
+            self.dirty = self.frame.everything
+            return
+        dependents = self.frame.dependents
+        for key in touched(event):
+            self.dirty |= dependents.get(key, 0)
+
+    def cite(self, clause: Clause, fields: Iterable[str], checks: Iterable[Check | None] = ()) -> Clause:
+        """The clause and what the desk answered in these fields or in what these conditions lean on."""
+        citations = self.frame.citations
+        return citations.cite(clause, [*fields, *citations.leaning(self, checks)])
+
+    def looked_at(self, checks: Iterable[Check | None]) -> dict[str, Any]:
+        """What these conditions read, for the event that they decided."""
+        seen: dict[str, Any] = {}
+        for check in checks:
+            if check is not None:
+                seen.update(check.looked_at(self))
+        return seen
+
+    @property
+    def late_since(self) -> datetime | None:
+        """The effective instant of what is being decided, if that is earlier than its record."""
+        return self.effective if self.effective < self.now else None
+
+    def since(self, checks: Iterable[Check | None], *, at_least: datetime | None = None) -> datetime | None:
+        """Since when these conditions have come out as they do; None if that is now.
+
+        Nothing that follows from an act is earlier than the act. Beyond that the state is asked as it was at each
+        instant at which something that the conditions read has changed.
+        """
+        if self.effective >= self.now:
+            return None
+        asked = [check for check in checks if check is not None]
+        floor = max(self.effective, at_least) if at_least is not None else self.effective
+        changes = sorted(at for at in instants_of(self.state, {key for c in asked for key in c.keys}) if at > floor)
+        since = floor
+        if changes:
+            want = [check.on(self) for check in asked]
+            for at in (*reversed(changes), floor):
+                if [check.on(self.past(at)) for check in asked] != want:
+                    break
+                since = at
+        return since if since < self.now else None
+
+    def past(self, at: datetime) -> Sight:
+        """The case as it was."""
+        return Glance(as_of(self.state, at), self.calendar)
+
+    def plays(self, alternatives: Iterable[str]) -> str | None:
+        """The name under which the sender's role is among these, or None."""
+        role, state = self.by.role, self.state
+        for name in alternatives:
+            if name in ("anyone", role):
+                return role
+            if (
+                (name == "owner" and state.decided.get("owner") == role)
+                or (name == "receiver" and state.receiver == role)
+                or (name == "holder" and state.holder == role)
+            ):
+                return name
+        return None
+
+    @property
+    def by_system(self) -> bool:
+        """Does a service of ours act?"""
+        return self.by == SYSTEM
+
+
+def touched(event: CaseEvent) -> Iterable[str]:  # noqa: C901, PLR0911 - one arm a kind of change
+    """The keys under which an event changes what conditions can see."""
+    match event:
+        case FactsRecorded():
+            return event.facts if event.item is None else [item_fact(fact, event.item) for fact in event.facts]
+        case Record():
+            keys = [*touched_step(event.step), *event.facts]
+            if event.holder is not None:
+                keys.append("holder")
+            if isinstance(event, ComplaintClosed | ComplaintReopened):
+                keys.append("closed")
+            return keys
+        case Decision():
+            return (event.fact,)
+        case ComplaintCounted():
+            return (event.count,)
+        case StepScheduled() | StepOpened() | StepLapsed() | StepWaived():
+            return touched_step(event.step)
+        case StepsReopened():
+            return [
+                *(key for step in event.steps for key in touched_step(step)),
+                *(clock_key(clock) for clock in event.clocks),
+            ]
+        case (
+            ClockStarted() | ClockRecomputed() | ClockExtended() | ClockPaused() | ClockResumed() | ClockStopped()
+            | ClockCancelled() | ClockBreached() | ClockExpired() | PauseBegun() | PauseEnded()
+        ):  # fmt: skip
+            return (clock_key(event.clock),)
+        case BreachWithdrawn():
+            return (clock_key(event.clock),) if event.clock is not None else ()
+        case HoldPlaced() | HoldLifted():
+            return (hold_key(event.hold),)
+        case _:
+            return ()

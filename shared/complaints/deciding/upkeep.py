@@ -1,0 +1,301 @@
+"""What services report and what changes under a case: rounds, deliveries, people, calendar, procedure, erasure."""
+
+from __future__ import annotations
+
+from complaints.commands import (
+    SYSTEM,
+    ApplyCalendar,
+    ChangePack,
+    EraseSubject,
+    NameAssignee,
+    OpenRound,
+    RecordDelivery,
+    RecordStep,
+)
+from complaints.complaint import FRESH
+from complaints.deciding.clocks import AFTER_A_REGRADE, Look, dated, recompute
+from complaints.deciding.frame import StepRow, Timed
+from complaints.deciding.recording import record, row_of
+from complaints.deciding.run import Run
+from complaints.deciding.running_out import orphaned
+from complaints.deciding.settling import applies, schedule, scheduled_for
+from complaints.errors import Rejected
+from complaints.events import (
+    AssigneeLacking,
+    AssigneeNamed,
+    BreachWithdrawn,
+    CalendarApplied,
+    ClockCancelled,
+    ClockResumed,
+    ClockStarted,
+    HoldLifted,
+    NoticeDelivered,
+    NoticeFailed,
+    PackChanged,
+    StepLapsed,
+    StepOpened,
+    SubjectErased,
+)
+from complaints.procedure.limits import due_of
+from complaints.sla import SlaClock
+
+
+# --- rounds of the desk ---
+def open_round(run: Run, command: OpenRound) -> None:
+    """The step of a desk round opens in this case, if it applies here. The same period opens it once.
+
+    Source: the pack language, section 7.
+    """
+    row = row_of(run, command.step)
+    state, step = run.state.step(row.name), row.step
+    if run.state.closed_at is not None or state.period == command.period or not applies(run, row):
+        return
+    fields = [f"{command.owe}.{field}" for field in ("every", "day", "time", "holiday", "cases")]
+    clause = run.cite(step.clause, fields, row.stands)
+    inputs = run.looked_at(row.stands)
+    before = run.state.clocks.get(row.name)
+    if before is not None and before.live:
+        run.emit(ClockCancelled(at=run.now, clause=clause, rule=row.row, clock=row.name, because="the next period"))
+    run.emit(
+        StepOpened(
+            at=run.now,
+            clause=clause,
+            rule=row.row,
+            inputs=inputs,
+            step=row.name,
+            by=step.by_text,
+            round=state.round + (row.name in run.state.steps),
+            duty=step.duty,
+            says=step.says,
+            guidance=list(run.procedure.guidance.get(row.row, ())),
+            period=command.period,
+        )
+    )
+    if command.due_at is not None:
+        run.emit(
+            ClockStarted(at=run.now, clause=clause, rule=row.row, clock=row.name, from_=run.now, due_at=command.due_at)
+        )
+
+
+# --- deliveries ---
+def record_delivery(run: Run, command: RecordDelivery) -> None:
+    """What became of a message. A notice that the system owed is given once it has been delivered."""
+    row = run.frame.steps.get(command.step)
+    if row is None and command.step not in run.frame.timed:
+        raise Rejected("no-such-step", None, command.step)
+    clause = row.step.clause if row is not None else run.frame.timed[command.step].clause
+    kind = NoticeDelivered if command.delivered else NoticeFailed
+    run.emit(
+        kind(
+            at=run.now,
+            clause=clause,
+            rule=command.step.partition("#")[0],
+            step=command.step,
+            channel=command.channel,
+            to=command.to,
+            reason=command.reason,
+        )
+    )
+    if row is not None and command.delivered and row in run.frame.notices:
+        _give_notice(run, command, row)
+
+
+def _give_notice(run: Run, command: RecordDelivery, row: StepRow) -> None:
+    if run.state.step(row.name).state != "open":
+        return
+    media = row.step.medium
+    medium = None if not media else command.channel if command.channel in media else media[0]
+    run.by = SYSTEM
+    given = RecordStep(
+        id=command.id, complaint=command.complaint, at=command.at, step=row.name, medium=medium, already_happened=True
+    )
+    try:
+        record(run, given, row)
+    except Rejected:  # something that the record must contain is not known: the notice stays owed, its delivery is told
+        return
+
+
+# --- people ---
+def name_assignee(run: Run, command: NameAssignee) -> None:
+    """The person who acts in a role, or the queue in which the case waits for one."""
+    role, was = command.role, run.state.assignees.get(command.role)
+    known = run.procedure.roles.get(role)
+    clause = known.clause if known is not None else None
+    if command.person is not None:
+        if command.person != was:
+            run.emit(
+                AssigneeNamed(
+                    at=run.now,
+                    clause=clause,
+                    rule=role,
+                    role=role,
+                    person=command.person,
+                    department=command.department,
+                    because=command.because,
+                    was=was,
+                )
+            )
+        return
+    queue = command.queue or ""
+    if run.state.lacking.get(role) != queue:
+        run.emit(AssigneeLacking(at=run.now, clause=clause, rule=role, role=role, queue=queue, because=command.because))
+
+
+# --- the calendar ---
+def apply_calendar(run: Run, command: ApplyCalendar) -> None:
+    """The case counts in another version of the calendar; every date that comes out otherwise is recomputed."""
+    if run.state.calendar == command.version:
+        return
+    if run.others.calendar is not None:
+        run.calendar = run.others.calendar
+    run.emit(
+        CalendarApplied(
+            at=run.now, version=command.version, was=run.state.calendar or None, desk_version=command.desk_version
+        )
+    )
+    for row in run.frame.timed_rows:
+        clock = run.state.clocks.get(row.name)
+        if clock is None:
+            continue
+        look = Look(run, row, clock, run.state.step(row.name))
+        if clock.live:
+            _recount(look)
+        elif clock.late and clock.provisional:
+            _late_by_guess(look, clock)
+    for opening in run.frame.step_rows:
+        _reschedule(run, opening)
+
+
+def _recount(look: Look) -> None:
+    """The same limit from the same start, under the ground that has changed."""
+    clock, limit = look.clock, look.limit
+    if clock is None or clock.due_at is None or limit is None:
+        return
+    due = look.due(limit, clock.from_)
+    if due is not None and (due.at, due.provisional) != (clock.due_at, clock.provisional):
+        recompute(look, limit, clock.from_, place=clock.case, clause=clock.clause)
+
+
+def _late_by_guess(look: Look, clock: SlaClock) -> None:
+    """It ran out on a day that nobody had published yet; the calendar that has come says that it had not."""
+    run, row, limit = look.run, look.row, look.limit
+    due = look.due(limit, clock.from_)
+    ended = look.ended
+    if due is None or clock.due_at is None or due.at <= clock.due_at or (ended or run.now) > due.at:
+        return
+    withdrawn = BreachWithdrawn(at=run.now, clause=clock.clause, rule=row.row, clock=row.name, done_at=ended or run.now)
+    run.emit(withdrawn)
+    if ended is None:
+        run.emit(
+            ClockResumed(
+                at=run.now,
+                clause=clock.clause,
+                rule=row.row,
+                clock=row.name,
+                **dated(look, due, limit, clock.from_),
+            )
+        )
+
+
+def _reschedule(run: Run, row: StepRow) -> None:
+    state = run.state.steps.get(row.name, FRESH)
+    if state.state != "waiting" or state.opens_at is None or state.opens_at <= run.now:
+        return
+    opens_at = scheduled_for(run, row)
+    if opens_at is not None and opens_at != state.opens_at:
+        schedule(run, row, opens_at)
+
+
+# --- the procedure ---
+def change_pack(run: Run, command: ChangePack) -> None:
+    """The case goes on under another version of the procedure: what was done stays done, dates are counted anew.
+
+    What the new version no longer asks for lapses. Of a running limit `regrade` says what becomes of it: ``keep`` keeps
+    its date, ``restart`` counts from the change, all else from where it counted.
+    """
+    new, state = run.others.procedure or run.procedure, run.state
+    if (new.id, new.version) != (command.pack, command.pack_version):
+        why = f"{command.pack} {command.pack_version} is not {new.id} {new.version}"
+        raise Rejected("no-such-pack", None, why, pack=command.pack, pack_version=command.pack_version)
+    desk_version = command.desk_version or state.desk_version
+    if (state.pack, state.pack_version, state.desk_version) == (new.id, new.version, desk_version):
+        return
+    run.procedure = new
+    run.emit(
+        PackChanged(
+            at=run.now,
+            pack=new.id,
+            pack_version=new.version,
+            was=state.pack,
+            was_version=state.pack_version,
+            desk_version=command.desk_version,
+            reason=command.reason,
+        )
+    )
+    _drop(run)
+    for row in run.frame.timed_rows:
+        clock = run.state.clocks.get(row.name)
+        if clock is not None and clock.live:
+            _count_anew(Look(run, row, clock, run.state.step(row.name)), row)
+
+
+GONE = "no longer in the procedure"
+
+
+def _drop(run: Run) -> None:
+    for name, step in run.state.steps.items():
+        if step.state == "open" and name not in run.frame.steps:
+            run.emit(StepLapsed(at=run.now, rule=name.partition("#")[0], step=name, because=GONE))
+    for name, clock in orphaned(run):
+        run.emit(ClockCancelled(at=run.now, clause=clock.clause, rule=name, clock=name, because=GONE))
+    kept = {row.hold.name for row in run.frame.holds}
+    for hold in run.state.holds:
+        if hold not in kept:
+            run.emit(HoldLifted(at=run.now, rule=hold, hold=hold))
+
+
+def _count_anew(look: Look, row: Timed) -> None:
+    clock, case, run = look.clock, look.case, look.run
+    if clock is None or case is None or clock.word == AFTER_A_REGRADE or not look.stands:
+        return
+    if row.regrade == "keep" and clock.due_at is not None:
+        return
+    place, check, value = case
+    limit = row.extension.to if clock.extended and row.extension is not None else value.limit
+    start = run.now if row.regrade == "restart" else clock.from_
+    due = look.due(limit, clock.from_)
+    if (due.at if due is not None else None) == clock.due_at and clock.case == place:
+        return
+    recompute(look, limit, start, place=place, clause=look.cite(value.clause or row.clause, limit), checks=[check])
+
+
+# --- erasure ---
+def erase_subject(run: Run, command: EraseSubject) -> None:
+    """Erasure is refused until the time that records must be kept has passed since the case was closed.
+
+    Source: the pack language, section 7 (`retention`).
+    """
+    if command.subject in run.state.erased:
+        return
+    closed_at, rows = run.state.closed_at, run.procedure.retention
+    for keep in rows:
+        if not keep.for_.numbered:
+            why = f"how long {keep.name} is kept: the desk must set {keep.name}.for"
+            raise Rejected("not-stated", keep.clause, why, place=f"{keep.name}.for")
+        until = None
+        if closed_at is not None:
+            until = due_of(keep.for_, closed_at, run.procedure.questions, run.calendar)
+        if until is None or run.now < until.at:
+            data = {"until": until.at.isoformat()} if until is not None else {}
+            clause = run.cite(keep.clause, [f"{keep.name}.for"])
+            raise Rejected("must-be-kept", clause, f"{keep.name} is kept {keep.for_.text}", **data)
+    clause = run.cite(rows[0].clause, [f"{keep.name}.for" for keep in rows]) if rows else None
+    run.emit(
+        SubjectErased(
+            at=run.now,
+            clause=clause,
+            rule=rows[0].name if rows else None,
+            subject=command.subject,
+            reason=command.reason,
+        )
+    )
