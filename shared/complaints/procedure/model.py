@@ -27,8 +27,10 @@ Lookup = Callable[[str], Any]
 
 
 class Condition(Protocol):
-    """A type-checked condition. ``refs``: every name it reads, constants and answers of questions left out;
-    ``leans``: the questions it reads."""
+    """A type-checked condition.
+
+    ``refs``: every name it reads, constants and answers of questions left out; ``leans``: the questions it reads.
+    """
 
     @property
     def text(self) -> str: ...
@@ -88,11 +90,12 @@ class Part:
     when: Condition | None
     case: str
     for_each: str | None
+    en: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Something that somebody owes. ``id`` is the row's name; within an item ``name#number``, item is (kind, number)."""
+    """Something that somebody owes. ``id``: the row's name, in an item ``name#number``; item: (kind, number)."""
 
     id: str
     verb: Verb
@@ -157,6 +160,7 @@ class Fact:
     of: str | None  # the kind of item it belongs to
     means: Condition | None
     span: tuple[Limit, str, str] | None  # within, from, until
+    en_title: str | None = None  # where `en` translates says: of the title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +271,8 @@ class Form:
     fields: tuple[str, ...] | None  # None: not stated
     number: str | None  # a fact unique in the desk
     register: bool
+    says: str | None = None
+    en_title: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +284,8 @@ class Kind:
     en: str | None
     clause: Clause
     by: tuple[str, ...]  # opened-by, added-by
+    says: str | None = None
+    en_title: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,6 +380,43 @@ class Place:
     word: str | None
     clause: Clause
     answered: bool
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A real question about the text; its answer is a constant in conditions."""
+
+    name: str
+    asks: str
+    clause: Clause
+    answer: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A row of the pack that restates a clause. ``section`` as in the file; ``rule`` the row's name or place."""
+
+    clause: str
+    section: str
+    rule: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something to argue about in a pack: it loads, but a reader should know."""
+
+    kind: Literal["outcome", "fact", "undecided", "hangs", "channel"]
+    place: str
+    clause: Clause
+    line: int
+    column: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -406,6 +451,13 @@ class Procedure:
     notes: tuple[tuple[Clause, str], ...]
     milestones: Mapping[str, str]  # said to be not stated
     warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()  # the same, with their places
+    source: str | None = None  # the name of the file that holds the text
+    quotations: int = 0  # how many were found verbatim in the source
+    asks: Mapping[str, Question] = field(default_factory=dict)
+    citations: tuple[Citation, ...] = ()  # in file order
+    english: Mapping[str, str] = field(default_factory=dict)
+    """Our translation of every text of the pack that has one: a title, a `says`, the name of a part."""
     cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
     """Derived tables that the engine builds once per procedure; never part of its meaning."""
 

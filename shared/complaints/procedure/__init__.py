@@ -1,0 +1,1 @@
+"""The pack language: reading, checking and compiling a written complaint procedure."""
