@@ -209,10 +209,11 @@ class EraseSubject(Command, frozen=True, kw_only=True, tag="erase-subject"):
 
 # --- the desk's duties: to the desk's own stream -----------------------------------------------------------------------
 class OpenDuty(Command, frozen=True, kw_only=True, tag="open-duty"):
-    """A period of a duty begins; sent by sla_monitor."""
+    """A period of a duty begins; sent by sla_monitor. ``opens_at``: when it began, however late that was noticed."""
 
     owe: str
     period: str
+    opens_at: datetime | None = None
     due_at: datetime | None = None
 
 
