@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import msgspec
 
 from complaints.chain import hashes
 from complaints.errors import CommandReused, RedressError, Taken, VersionConflict
-from complaints.ports import GENESIS, Append, Appended, NewEvent
+from complaints.ports import GENESIS, Append, Appended, Category, NewEvent
 
 CALL = f"SELECT * FROM es.append({', '.join(f'${place}' for place in range(1, 31))})"  # noqa: S608 - only numbers
 """The arguments are those of ``arguments``."""
+
+
+_LAST_VERSION = 2**31 - 1
+_LAST_SCHEMA_VERSION = 2**15 - 1
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -40,8 +44,12 @@ def prepare(append: Append, *, counts_from_zero: bool = False) -> Prepared:
     """
     if not append.events:
         raise ValueError("an append holds at least one event")
-    if append.expected_version < 0:
-        raise ValueError(f"{append.expected_version} is not a version")
+    if not 0 <= append.expected_version <= _LAST_VERSION - len(append.events):
+        raise ValueError(f"a stream does not go on after version {append.expected_version}")
+    if append.category not in get_args(Category):
+        raise ValueError(f"{append.category!r} is not a category")
+    if not all(1 <= event.schema_version <= _LAST_SCHEMA_VERSION for event in append.events):
+        raise ValueError("a schema version is between 1 and 32767")
     if len(append.previous_hash) != len(GENESIS):
         raise ValueError("a hash is 32 bytes")
     names = [append.desk, *(event.type for event in append.events), *(claim.scope for claim in append.claims)]

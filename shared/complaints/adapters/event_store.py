@@ -139,14 +139,15 @@ class PostgresEventStore:
 
     async def _write(self, batch: Sequence[Prepared]) -> Sequence[Appended | RedressError]:
         values = arguments(batch, shard=SHARD)
-        if self._writer is None or self._writer.is_closed():
-            await self._give_back_writer()
+        if self._writer is None:
             self._writer = await self._pool.acquire()
         try:
             rows = await self._writer.fetch(CALL, *values)
         except BaseException as error:
-            if passing(error) or not isinstance(error, Exception):  # what is under way there is no longer known
-                self._writer.terminate()
+            if passing(error) or not isinstance(error, Exception):  # what goes on over there is no longer known
+                with suppress(asyncpg.InterfaceError):  # the connection is lost already
+                    self._writer.terminate()
+                await self._give_back_writer()
             raise
         answers = {row["app"]: row for row in rows}
         return [answer(prepared.append, answers[number]) for number, prepared in enumerate(batch, 1)]
