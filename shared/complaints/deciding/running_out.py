@@ -52,15 +52,15 @@ def catch_up(run: Run, until: datetime, *, inclusive: bool) -> None:
 
 
 def _happen(run: Run, at: datetime) -> None:
-    """Clocks in file order, then the openings that waited for this instant."""
-    for row in run.frame.timed_rows:
-        clock = run.state.clocks.get(row.name)
-        if clock is None or clock.state != "running" or clock.due_at is None:
+    """Clocks in the order of their names, then the openings that waited for this instant."""
+    for name in sorted(run.state.clocks):
+        clock = run.state.clocks[name]
+        if clock.state != "running" or clock.due_at is None:
             continue
         if clock.due_at == at:
-            run_out(run, row, clock)
+            run_out(run, run.frame.timed[name], clock)
         elif clock.warn_at and clock.warn_at[0] == at:
-            warn(run, row, clock)
+            warn(run, run.frame.timed[name], clock)
     wake(run)
 
 
