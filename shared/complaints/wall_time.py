@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
@@ -34,10 +34,7 @@ def zone_of(name: str) -> ZoneInfo:
     """
     if name not in _names():
         raise KeyError(name)
-    try:
-        return ZoneInfo(name)
-    except ZoneInfoNotFoundError as error:
-        raise KeyError(name) from error
+    return ZoneInfo(name)
 
 
 def wall_instant(zone: ZoneInfo, day: date, minute: int) -> datetime:

@@ -254,6 +254,20 @@ def test_working_time_may_span_decades() -> None:
     assert calendar().add(at("2036-02-15T18:00"), -7.5 * HOUR * 5 * 520).at == at("2026-03-02T09:00")
 
 
+def test_working_dates_are_counted_over_years_both_ways() -> None:
+    office = calendar()
+    assert office.nth_working_date(date(2026, 3, 2), 5 * 520 + 1) == date(2026, 3, 2) + 520 * 7 * DAY
+    assert office.nth_working_date(date(2026, 3, 2), -(5 * 520 + 1)) == date(2026, 3, 2) - 520 * 7 * DAY
+
+
+def test_a_desk_that_is_closed_for_years_opens_after_them() -> None:
+    closed = tuple(date(2026, 1, 1) + n * DAY for n in range(3 * 365))
+    desk = calendar(holidays=closed, extra_working_days=(ExtraWorkingDay(date=date.max, hours=OFFICE),))
+    assert desk.next_opening(at("2025-12-31T18:00")).at == at("2029-01-01T09:00")
+    assert desk.add(at("2025-12-31T17:00"), 2 * HOUR).at == at("2029-01-01T10:00")
+    assert desk.add(at("2029-01-01T10:00"), -2 * HOUR).at == at("2025-12-31T17:00")
+
+
 @pytest.mark.parametrize("instant", ["1899-12-31T00:00:00Z", "2200-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"])
 def test_an_instant_of_another_age_is_refused(instant: str) -> None:
     for ask in (calendar().is_open, calendar().next_opening, calendar().midnight, as_utc):
@@ -368,6 +382,7 @@ def test_only_id_timezone_and_weekly_are_needed() -> None:
         ({"timezone": "localtime"}, "timezone", "IANA"),
         ({"weekly": {}}, "weekly", "empty calendar"),
         ({"weekly": {"mon": [], "tue": []}}, "weekly", "empty calendar"),
+        ({"weekly": {1: [["09:00", "12:00"]]}}, "weekly", "Expected `str`"),
         ({"weekly": []}, "weekly", "Expected `object`"),
         ({"weekly": {"monday": [["09:00", "12:00"]]}}, "weekly.monday", "must be one of mon"),
         ({"weekly": {"mon": "09:00-12:00"}}, "weekly.mon", "Expected `array`"),
