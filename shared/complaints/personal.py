@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from complaints.events import Event, ReportProduced
+from complaints.events import Event, ReportProduced, SampleDrawn
 
 Path = tuple[str | int, ...]
 BY_PERSON: Final[Path] = ("by", "person")
@@ -79,18 +79,22 @@ def is_closed(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """A personal value of an event. ``of``: the complaint whose subject it is about, None for the event's own."""
+    """A personal value of an event.
+
+    It is about the event's own subject, or that of the complaint ``of``, or (``names``) about whom it names itself.
+    """
 
     path: Path
     value: Any
     of: str | None = None
+    names: bool = False
 
 
 def personal_values(event: Event, *, facts: Collection[str], by_customer: bool) -> Iterator[Personal]:
     """The personal values of an event that is about to be stored.
 
     They are: the fields that its type declares, facts that the pack declares personal wherever they are repeated, the
-    name of somebody who acts as the customer, and the facts that a report shows of each complaint.
+    name of somebody who acts as the customer, the facts that a report shows of each complaint, and who was drawn.
     """
     fields = type(event).__struct_fields__
     for name in type(event).personal:
@@ -102,6 +106,10 @@ def personal_values(event: Event, *, facts: Collection[str], by_customer: bool) 
             yield from _chosen((name,), getattr(event, name), facts)
     if isinstance(event, ReportProduced):
         yield from _of_complaints(("figures",), event.figures, facts)
+    if isinstance(event, SampleDrawn):
+        for name in ("included", "drawn"):
+            for place, value in enumerate(getattr(event, name)):
+                yield Personal((name, place), value, names=True)
 
 
 def _all_of(path: Path, value: Any) -> Iterator[Personal]:

@@ -42,7 +42,7 @@ OBLIGATORY: Final[Mapping[type[Event], tuple[str, ...]]] = {
 }
 """Fields that the vocabulary always shows, even where the value is the usual one."""
 
-_SEALABLE: Final = ("facts", "looked_at", "figures", "person")
+_SEALABLE: Final = ("facts", "looked_at", "figures", "person", "included", "drawn")
 _SEALED_SCHEMA: Final[Data] = {
     "title": "Sealed",
     "description": "A personal value, sealed under its data subject's key; or what is left once the key is destroyed.",
@@ -165,6 +165,8 @@ def _sealable(field: str, kind: type[Event], shape: Data) -> Data:
     inner = shape.get("additionalProperties")
     if isinstance(inner, dict):
         return {**shape, "additionalProperties": {"anyOf": [inner, sealed]} if inner else {}}
+    if isinstance(items := shape.get("items"), dict):
+        return {**shape, "items": {"anyOf": [items, sealed]}}
     return {"anyOf": [shape, sealed]} if shape else shape
 
 

@@ -58,7 +58,7 @@ class Sealer(Protocol):
         """Announces that the command will destroy the subject's key; answers where its values lie."""
         ...
 
-    async def abandon_erasing(self, subject: UUID) -> None:
+    async def abandon_erasing(self, subject: UUID, command_id: UUID) -> None:
         """The command was refused: nothing is destroyed."""
         ...
 
@@ -67,7 +67,7 @@ class Sealer(Protocol):
         ...
 
     async def erasing(self) -> Mapping[UUID, UUID]:
-        """Subject to the command whose erasure has begun and not ended."""
+        """Subject to the command whose erasure has begun, a while ago, and not ended."""
         ...
 
     def forget(self, subject: UUID) -> None:

@@ -21,7 +21,7 @@ from complaints.adapters.subject_keys import MemoryKeys, PostgresKeys, SubjectKe
 from complaints.codec import Envelope, Recorded, decode, encode
 from complaints.commands import SYSTEM, Sender
 from complaints.errors import Transient, Undecodable
-from complaints.events import ComplaintReceived, Event, FactsRecorded, ReportProduced, WorkRecorded
+from complaints.events import ComplaintReceived, Event, FactsRecorded, ReportProduced, SampleDrawn, WorkRecorded
 from complaints.personal import ERASED, Erased, Sealed
 from complaints.ports import GENESIS, StoredEvent
 from complaints.sealer import Unsealed
@@ -42,10 +42,10 @@ async def connections(database_url: str) -> AsyncIterator[asyncpg.Pool]:
 def new_keys(request: pytest.FixtureRequest) -> Callable[[], SubjectKeys]:
     """Each call gives another process's view of the same keys."""
     if request.param == "memory":
-        keys = MemoryKeys()
+        keys = MemoryKeys(settled=0.0)
         return lambda: keys
     connections = request.getfixturevalue("connections")
-    return lambda: PostgresKeys(connections)
+    return lambda: PostgresKeys(connections, settled=0.0)
 
 
 @pytest.fixture
@@ -286,6 +286,20 @@ async def test_a_report_seals_what_it_shows_of_each_complaint_under_that_complai
     assert [line["content"] for line in shown] == [ERASED, "噪音"]
 
 
+async def test_who_was_drawn_for_a_sample_is_sealed_under_the_subject_of_that_name(sealing: Sealing) -> None:
+    drawn = SampleDrawn(at=AT, owe="survey", size=2, seed=1, included=["王五"], drawn=["王五", "李四"])
+    row = await through_the_log(sealing, drawn, stream=uuid4(), subject=uuid4(), by=SYSTEM)
+    assert "王五" not in row.data.decode()
+    (recorded,) = await opened(sealing, row)
+    assert recorded.event == drawn
+
+    await sealing.erase(sealing.pseudonym("demo", "王五"))
+
+    (recorded,) = await opened(sealing, row)
+    assert isinstance(recorded.event, SampleDrawn)
+    assert recorded.event.drawn == [ERASED, "李四"]
+
+
 async def test_while_a_subject_is_being_erased_no_new_case_may_use_its_key(sealing: Sealing) -> None:
     subject, stream, command = uuid4(), uuid4(), uuid4()
     await through_the_log(sealing, received(), stream=stream, subject=subject)
@@ -297,7 +311,9 @@ async def test_while_a_subject_is_being_erased_no_new_case_may_use_its_key(seali
     with pytest.raises(Transient):
         await through_the_log(sealing, received(), stream=uuid4(), subject=subject)
 
-    await sealing.abandon_erasing(subject)
+    await sealing.abandon_erasing(subject, uuid4())  # another command's
+    assert subject in await sealing.erasing()
+    await sealing.abandon_erasing(subject, command)
     await through_the_log(sealing, received(), stream=uuid4(), subject=subject)
     assert subject not in await sealing.erasing()
 

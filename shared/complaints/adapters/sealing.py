@@ -34,7 +34,6 @@ from complaints.personal import (
     BY_PERSON,
     CUSTOMER,
     ERASED,
-    Path,
     Personal,
     Sealed,
     dotted,
@@ -118,27 +117,24 @@ class Sealing:
         """
         customer = by.role == CUSTOMER
         found = [list(personal_values(item.event, facts=facts, by_customer=customer)) for item in items]
-        subjects = await self._subjects_of(value.of for values in found for value in values)
-        wanted = {
-            subject: desk
+        others = await self._subjects_of(value.of for values in found for value in values)
+
+        def about(item: Unsealed, value: Personal) -> UUID:
+            return self.pseudonym(desk, value.value) if value.names else others.get(value.of, item.subject)
+
+        named = [
+            [(value, about(item, value)) for value in values if not is_closed(value.value)]
+            + ([(Personal(BY_PERSON, by.person), item.subject)] if customer else [])
             for item, values in zip(items, found, strict=True)
-            for subject in (
-                {subjects.get(value.of, item.subject) for value in values} | ({item.subject} if customer else set())
-            )
-        }
-        begins = any(item.version == 1 for item in items)
-        keys = await self._keys_for_sealing(stream, wanted, begins=begins)
+        ]
+        wanted = dict.fromkeys(subject for values in named for _, subject in values)
+        keys = await self._keys_for_sealing(stream, desk, wanted, begins=any(item.version == 1 for item in items))
         sealed = []
-        for item, values in zip(items, found, strict=True):
-            closed: dict[Path, Any] = {}
-            for value in values:
-                if not is_closed(value.value):
-                    subject = subjects.get(value.of, item.subject)
-                    closed[value.path] = _seal(value, subject, keys[subject], stream, item.version)
-            person: str = by.person
-            if customer:
-                name = Personal(BY_PERSON, person)
-                person = _seal(name, item.subject, keys[item.subject], stream, item.version)
+        for item, values in zip(items, named, strict=True):
+            closed = {
+                value.path: _seal(value, subject, keys[subject], stream, item.version) for value, subject in values
+            }
+            person = closed.pop(BY_PERSON, by.person)
             sealed.append((with_values(item.event, closed), Sender(person=person, role=by.role)))
         return sealed
 
@@ -150,17 +146,15 @@ class Sealing:
             return {}
         return {streams[stream]: subject for stream, subject in (await self._keys.subjects(streams)).items()}
 
-    async def _keys_for_sealing(self, stream: UUID, wanted: Mapping[UUID, str], *, begins: bool) -> Mapping[UUID, _Key]:
+    async def _keys_for_sealing(
+        self, stream: UUID, desk: str, wanted: Collection[UUID], *, begins: bool
+    ) -> Mapping[UUID, _Key]:
         """Those of a new stream are always asked for, so that the stream is linked to its subject."""
         keys = {} if begins else {s: key for s in wanted if (key := self._cached(s)) is not None and key.cipher}
         if missing := [subject for subject in wanted if subject not in keys]:
-            made = [
-                Wanted(subject, wanted[subject], stream, self._wrap(subject, os.urandom(KEY_BYTES)))
-                for subject in missing
-            ]
-            for subject, wrapped in (await self._keys.ensure(made)).items():
-                if subject in wanted:
-                    keys[subject] = self._remember(wrapped)
+            made = [Wanted(subject, desk, stream, self._wrap(subject, os.urandom(KEY_BYTES))) for subject in missing]
+            kept = await self._keys.ensure(made)
+            keys.update({subject: self._remember(kept[subject]) for subject in missing})
         return keys
 
     # --- opening ---
@@ -206,9 +200,9 @@ class Sealing:
         await self._keys.begin_erasing(subject, command_id)
         return await self._keys.links(subject)
 
-    async def abandon_erasing(self, subject: UUID) -> None:
+    async def abandon_erasing(self, subject: UUID, command_id: UUID) -> None:
         """The command was refused: nothing is destroyed."""
-        await self._keys.abandon_erasing(subject)
+        await self._keys.abandon_erasing(subject, command_id)
 
     async def erase(self, subject: UUID) -> None:
         """Destroys the subject's key: no value sealed until now opens ever again. Once done, does nothing."""
@@ -216,7 +210,7 @@ class Sealing:
         self.forget(subject)
 
     async def erasing(self) -> Mapping[UUID, UUID]:
-        """Subject to the command whose erasure has begun and not ended."""
+        """Subject to the command whose erasure has begun, a while ago, and not ended."""
         return await self._keys.erasing()
 
     def forget(self, subject: UUID) -> None:

@@ -17,8 +17,9 @@ from complaints.errors import StoreUnavailable, Transient
 PATIENCE = 15.0
 """Seconds to wait for a database that does not answer."""
 
-LINKING = 60.0
-"""Seconds within which the first event of a stream follows the link to its subject, if it comes at all."""
+SETTLED = 60.0
+"""Seconds after which nobody is in the middle of anything: the first event of a stream has followed the link to its
+subject, if it comes at all, and whoever began an erasure and has not ended it never will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,12 @@ class SubjectKeys(Protocol):
         """Notes that the command is about to destroy the key; nobody gets it for a new stream from now on."""
         ...
 
-    async def abandon_erasing(self, subject: UUID) -> None:
-        """Takes the note back."""
+    async def abandon_erasing(self, subject: UUID, command_id: UUID) -> None:
+        """Takes the command's note back."""
         ...
 
     async def erasing(self) -> Mapping[UUID, UUID]:
-        """Subject to the command whose erasure has begun and not ended."""
+        """Subject to the command whose erasure has begun, longer ago than it takes, and not ended."""
         ...
 
     async def destroy(self, subject: UUID) -> None:
@@ -88,12 +89,13 @@ class SubjectKeys(Protocol):
 
 
 class MemoryKeys:
-    """`SubjectKeys` in one process."""
+    """`SubjectKeys` in one process. ``settled``: seconds after which nobody is in the middle of anything."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, settled: float = SETTLED) -> None:
+        self._settled = settled
         self._keys: dict[UUID, WrappedKey] = {}
         self._links: dict[UUID, dict[UUID, float]] = {}
-        self._erasing: dict[UUID, UUID] = {}
+        self._erasing: dict[UUID, tuple[UUID, float]] = {}
 
     async def fetch(self, subjects: Collection[UUID]) -> Mapping[UUID, WrappedKey]:
         """The keys of these subjects, as far as they ever had one."""
@@ -115,7 +117,7 @@ class MemoryKeys:
 
     async def links(self, subject: UUID) -> Sequence[Link]:
         """Every stream that holds values of the subject."""
-        since = time.monotonic() - LINKING
+        since = time.monotonic() - self._settled
         return [Link(stream, linked_at > since) for stream, linked_at in self._links.get(subject, {}).items()]
 
     async def subjects(self, streams: Collection[UUID]) -> Mapping[UUID, UUID]:
@@ -125,15 +127,17 @@ class MemoryKeys:
     async def begin_erasing(self, subject: UUID, command_id: UUID) -> None:
         """Notes that the command is about to destroy the key."""
         if subject in self._keys:
-            self._erasing.setdefault(subject, command_id)
+            self._erasing.setdefault(subject, (command_id, time.monotonic()))
 
-    async def abandon_erasing(self, subject: UUID) -> None:
-        """Takes the note back."""
-        self._erasing.pop(subject, None)
+    async def abandon_erasing(self, subject: UUID, command_id: UUID) -> None:
+        """Takes the command's note back."""
+        if subject in self._erasing and self._erasing[subject][0] == command_id:
+            del self._erasing[subject]
 
     async def erasing(self) -> Mapping[UUID, UUID]:
-        """Subject to the command whose erasure has begun and not ended."""
-        return dict(self._erasing)
+        """Subject to the command whose erasure has begun, longer ago than it takes, and not ended."""
+        since = time.monotonic() - self._settled
+        return {subject: command for subject, (command, begun_at) in self._erasing.items() if begun_at <= since}
 
     async def destroy(self, subject: UUID) -> None:
         """Destroys the key for good."""
@@ -143,10 +147,13 @@ class MemoryKeys:
 
 
 class PostgresKeys:
-    """`SubjectKeys` in ``es.subject_key``. Calls that come while one is under way go together in the next."""
+    """`SubjectKeys` in ``es.subject_key``. Calls that come while one is under way go together in the next.
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    ``settled``: seconds after which nobody is in the middle of anything.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, *, settled: float = SETTLED) -> None:
+        self._pool, self._settled = pool, settled
         self._fetching = Together(self._fetch)
         self._ensuring = Together(self._ensure)
 
@@ -167,7 +174,7 @@ class PostgresKeys:
         rows = await self._query(
             "SELECT stream_id, linked_at > now() - make_interval(secs => $2) FROM es.subject_stream WHERE subject = $1",
             subject,
-            LINKING,
+            self._settled,
         )
         return [Link(stream, fresh) for stream, fresh in rows]
 
@@ -179,16 +186,24 @@ class PostgresKeys:
     async def begin_erasing(self, subject: UUID, command_id: UUID) -> None:
         """Notes that the command is about to destroy the key."""
         await self._query(
-            "UPDATE es.subject_key SET erasing = coalesce(erasing, $2) WHERE subject = $1", subject, command_id
+            "UPDATE es.subject_key SET erasing = $2, erasing_since = now() WHERE subject = $1 AND erasing IS NULL",
+            subject,
+            command_id,
         )
 
-    async def abandon_erasing(self, subject: UUID) -> None:
-        """Takes the note back."""
-        await self._query("UPDATE es.subject_key SET erasing = NULL WHERE subject = $1", subject)
+    async def abandon_erasing(self, subject: UUID, command_id: UUID) -> None:
+        """Takes the command's note back."""
+        await self._query(
+            "UPDATE es.subject_key SET erasing = NULL WHERE subject = $1 AND erasing = $2", subject, command_id
+        )
 
     async def erasing(self) -> Mapping[UUID, UUID]:
-        """Subject to the command whose erasure has begun and not ended."""
-        rows = await self._query("SELECT subject, erasing FROM es.subject_key WHERE erasing IS NOT NULL")
+        """Subject to the command whose erasure has begun, longer ago than it takes, and not ended."""
+        rows = await self._query(
+            "SELECT subject, erasing FROM es.subject_key"
+            " WHERE erasing IS NOT NULL AND erasing_since <= now() - make_interval(secs => $1)",
+            self._settled,
+        )
         return dict(rows)
 
     async def destroy(self, subject: UUID) -> None:

@@ -6,7 +6,8 @@ CREATE TABLE es.subject_key (
     key bytea,                              -- null once destroyed
     created_at timestamptz NOT NULL DEFAULT now(),
     destroyed_at timestamptz,
-    erasing uuid                            -- the command that is about to destroy it
+    erasing uuid,                           -- the command that is about to destroy it
+    erasing_since timestamptz
 );
 CREATE INDEX subject_key_erasing ON es.subject_key (subject) WHERE erasing IS NOT NULL;
 
