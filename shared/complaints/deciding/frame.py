@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+from complaints.business_time import BusinessCalendar
 from complaints.complaint import Complaint
 from complaints.deciding.citing import Citations
-from complaints.deciding.sight import Check, Item, Names, Sight, any_item, clock_key, good
+from complaints.deciding.sight import Check, Glance, Item, Names, Sight, any_item, clock_key, good
 from complaints.events import Clause
 from complaints.procedure.limits import Limit
 from complaints.procedure.model import (
     Bar,
     ClockRow,
+    Condition,
     Duty,
     Extension,
     Hold,
@@ -382,3 +384,13 @@ def frame_of(procedure: Procedure, state: Complaint) -> Frame:
     if found is None:
         found = procedure.cache[key] = Frame(procedure, state.case, items)
     return found
+
+
+def holds_for(condition: Condition, state: Complaint, procedure: Procedure, calendar: BusinessCalendar) -> bool | None:
+    """A condition asked of a case from outside a decision: of a round, a report, a sample. None while undecided."""
+    return frame_of(procedure, state).names().check(condition).on(Glance(state, calendar))
+
+
+def value_of(name: str, state: Complaint, procedure: Procedure, calendar: BusinessCalendar) -> Any:
+    """What conditions see under a name; UNSET while nobody has said it. Instants are ``datetime``."""
+    return frame_of(procedure, state).names().of(name).read(Glance(state, calendar))
