@@ -107,13 +107,13 @@ def _procedure(text: str, root: Row, walk: Walk, naming: Naming, refusals: Refus
 
 
 def _citations(rows: Rows) -> tuple[Citation, ...]:
-    """Every clause that a row names, with the row: its name, else its place."""
+    """Every clause that a row names, with the row: its name, the part's, else its place."""
     found = []
     for row, _ in rows:
         own = row.get("clause", ())
         for clause in [own] if isinstance(own, str) else own:
-            section = _section(row)
-            found.append(Citation(clause=clause, section=section, rule=row.place, line=row.mark.line))
+            rule = row.get("part", row.place)
+            found.append(Citation(clause=clause, section=_section(row), rule=rule, line=row.mark.line))
     return tuple(found)
 
 

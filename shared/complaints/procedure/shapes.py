@@ -119,7 +119,7 @@ def choice(*values: str) -> Shape:
 
 
 def _wrong_limit(value: Any) -> str | None:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or is_silence(value):
         return f"not a time limit: {_kind(value)}"
     try:
         parse_limit(value)
@@ -150,7 +150,12 @@ WHOLE: Final = _whole("a whole number")
 TIER: Final = _whole("a tier, 1 for the lowest,", 1)
 SCALAR: Final = Shape("one value", {"type": ["string", "integer", "boolean"], "minLength": 1}, _scalar)
 CONDITION: Final = _text("a condition")
-LIMIT: Final = Shape("a time limit", {"type": "string", "minLength": 2}, _wrong_limit)
+_LENGTH: Final = "[0-9]{1,9} (min( working)?|h( elapsed| working)?|(working )?days?|weeks?|months?|years?)"
+LIMIT_PATTERN: Final = (
+    f"({_LENGTH} before )?fact [A-Za-z_][A-Za-z0-9_]*|{_LENGTH}|same day|next opening|end of next( working)? day"
+    "|([01][0-9]|2[0-3]):[0-5][0-9]( next( working)? day)?"
+)
+LIMIT: Final = Shape("a time limit", {"type": "string", "pattern": f"^(?:{LIMIT_PATTERN})$"}, _wrong_limit)
 TIME_OF_DAY: Final = _text("a time of the day, like 14:00,", "([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
 FROM: Final = _text(
     "received, a step, a step with .over, or fact and a fact", f"{NAME_PATTERN}(\\.over)?|fact {NAME_PATTERN}"

@@ -1,0 +1,136 @@
+"""A pack as a process owner reads it: one row, one sentence, with its clause and the text's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from complaints.events import Clause
+from complaints.procedure.model import Bar, ClockRow, DutyRow, Hold, IntakeRow, Procedure, Row, Step, Table
+
+Shown = dict[str, Any]
+DUTIES = {"must": "", "should": "should ", "if-necessary": "if necessary, ", "may": "may "}
+
+
+def rows_of(procedure: Procedure) -> Iterator[Shown]:
+    """Every row that says what happens, in the order of the sections; ``text`` is the line that is printed."""
+    en = f" ({procedure.en})" if procedure.en else ""
+    yield _shown("pack", procedure.id, None, f"{procedure.title}{en}, version {procedure.version}")
+    yield from _people_and_channels(procedure)
+    for table in procedure.tables:
+        for row in table.rows:
+            yield _shown("decisions", row.place, row.clause, _decided(table, row), says=row.says, en=row.en)
+    for clock in procedure.clocks.values():
+        yield _shown("clocks", clock.name, clock.clause, _clock(clock), says=clock.says, en=clock.en)
+    yield from _steps(procedure)
+    for hold in procedure.holds:
+        yield _shown("holds", hold.name, hold.clause, _hold(hold), says=hold.says, en=hold.en)
+    for bar in procedure.access:
+        yield _shown("access", bar.name, bar.clause, _bar(bar), says=bar.says, en=bar.en)
+    for duty in procedure.desk.values():
+        yield _shown("desk", duty.owe, duty.clause, _duty(duty), says=duty.says, en=duty.en)
+    for keep in procedure.retention:
+        yield _shown("retention", keep.name, keep.clause, f"kept for {keep.for_.text}")
+    for clause, issue in procedure.notes:
+        yield _shown("notes", "note", clause, issue)
+
+
+def _people_and_channels(procedure: Procedure) -> Iterator[Shown]:
+    for role in procedure.roles.values():
+        tier = f", tier {role.tier}" if role.tier is not None else ""
+        outside = ", outside the organisation" if role.outside else ""
+        yield _shown("roles", role.name, role.clause, f"{role.title}{tier}{outside}", en=role.en)
+    for n, row in enumerate(procedure.intake, 1):
+        yield _shown("intake", f"intake.{n}", row.clause, _intake(row), says=row.says, en=row.en)
+
+
+def _steps(procedure: Procedure) -> Iterator[Shown]:
+    part = None
+    for step in procedure.steps.values():
+        if step.part is not part:
+            part = step.part
+            when = f"while {part.when.text}" if part.when is not None else "always"
+            each = f", for each {part.for_each}" if part.for_each else ""
+            case = f", in a {part.case}" if part.case != "complaint" else ""
+            yield _shown("part", part.name, part.clause, f"{when}{each}{case}", en=part.en)
+        yield _shown("steps", step.id, step.clause, _step(step), says=step.says, en=step.en)
+
+
+def _shown(
+    section: str, rule: str, clause: Clause, what: str, *, says: str | None = None, en: str | None = None
+) -> Shown:
+    cited = clause if isinstance(clause, str) else ", ".join(clause or [])
+    quoted = f"\n      {says}" if says else ""
+    ours = f"\n      [our translation] {en}" if en else ""
+    text = f"{rule}: {what}  [{cited}]{quoted}{ours}" if cited else f"{rule}: {what}{quoted}{ours}"
+    return {"section": section, "rule": rule, "clause": clause, "what": what, "says": says, "en": en, "text": text}
+
+
+def _any(names: Iterable[str]) -> str:
+    return " or ".join(names)
+
+
+def _intake(row: IntakeRow) -> str:
+    parts = [f"channels {', '.join(row.channels)}"] if row.channels else []
+    parts += [f"received by {_any(row.by)}"] if row.by else []
+    parts += [f"asks {', '.join(row.asks)}"] if row.asks else []
+    parts += [f"when {row.when.text}"] if row.when is not None else []
+    return "; ".join(parts)
+
+
+def _decided(table: Table, row: Row) -> str:
+    value = f"the fact {row.fact}" if row.fact else str(row.set)
+    return f"{table.decide} is {value} " + (f"when {row.when.text}" if row.when is not None else "otherwise")
+
+
+def _clock(clock: ClockRow) -> str:
+    parts = [f"{clock.within.limit.text} from {clock.from_ or 'its start'}"]
+    for name, condition in (
+        ("starts", clock.start),
+        ("pauses", clock.pause),
+        ("stops", clock.stop),
+        ("off", clock.cancel),
+    ):
+        parts += [f"{name} when {condition.text}"] if condition is not None else []
+    return "; ".join(parts)
+
+
+def _step(step: Step) -> str:
+    by = " and ".join(_any(either) for either in step.by)
+    parts = [f"{by} {DUTIES[step.duty]}{step.verb}" + (f" to {_any(step.to)}" if step.to else "")]
+    parts += [f"when {step.when.text}"] if step.when is not None else []
+    parts += [f"after {' and '.join(_any(either) for either in step.after)}"] if step.after else []
+    parts += [f"not before {step.wait.text}"] if step.wait is not None else []
+    start = f" from {step.from_}" if step.from_ else ""
+    for case in step.within:
+        when = f" when {case.when.text}" if case.when is not None else ""
+        parts.append(f"within {case.limit.text}{start}{when}")
+    parts += [f"paused while {step.pause.text}"] if step.pause is not None else []
+    parts += [f"{step.extend.to.text} when {step.extend.when.text}"] if step.extend is not None else []
+    parts += [f"records {', '.join(step.records)}"] if step.records else []
+    parts += [f"{outcome} leads back to {first}" for outcome, first in step.back.items()]
+    parts += [f"the case is then {step.milestone}"] if step.milestone else []
+    return "; ".join(parts)
+
+
+def _hold(hold: Hold) -> str:
+    when = f" when {hold.when.text}" if hold.when is not None else ""
+    return f"no {_any(hold.forbids)}{when} until {hold.until.text}"
+
+
+def _bar(bar: Bar) -> str:
+    parts = [f"only {_any(bar.only)} may {_any(bar.may)}"] if bar.only is not None else []
+    parts += [f"{_any(bar.never)} may never {_any(bar.may)}"] if bar.never is not None else []
+    parts += [f"nobody may {_any(bar.may)}"] if bar.may and bar.only is None and bar.never is None else []
+    parts += [f"{', '.join(bar.hide)} hidden from {_any(bar.from_)}"] if bar.hide else []
+    return "; ".join(parts) + (f", when {bar.when.text}" if bar.when is not None else "")
+
+
+def _duty(duty: DutyRow) -> str:
+    day = f" on {duty.day}" if duty.day != "not-stated" else ""
+    time = f" by {duty.time}" if duty.time else ""
+    parts = [f"{_any(duty.by)} {DUTIES[duty.duty]}owes it every {duty.every}{day}{time}"]
+    parts += [f"to {', '.join(duty.to)}"] if duty.to else []
+    parts += [f"covers {duty.covers}"] if duty.report else []
+    parts += [f"opens {duty.each} in each case when {duty.cases.text}"] if duty.each and duty.cases is not None else []
+    return "; ".join(parts)
