@@ -130,14 +130,18 @@ class Bench:
 
     @classmethod
     async def lay(cls, kafka: Kafka, pool: asyncpg.Pool, producer: AIOKafkaProducer, *, partitions: int = 2) -> Bench:
-        """A new one."""
+        """A new one on a topic of its own."""
+        topic = await new_topic(kafka, f"t{secrets.token_hex(4)}", partitions=partitions)
+        return await cls.over(kafka, pool, producer, topic)
+
+    @classmethod
+    async def over(cls, kafka: Kafka, pool: asyncpg.Pool, producer: AIOKafkaProducer, topic: str) -> Bench:
+        """A new one on a topic that is there."""
         name = f"t{secrets.token_hex(4)}"
-        await pool.execute(f"CREATE SCHEMA {name}")
-        for statement in tables(name):
-            await pool.execute(statement)
         effect = "CREATE TABLE {}.effect (n bigint GENERATED ALWAYS AS IDENTITY, key text, position bigint)"
-        await pool.execute(InSchema(name)(effect))
-        return cls(kafka, pool, producer, await new_topic(kafka, name, partitions=partitions), name)
+        for statement in (f"CREATE SCHEMA {name}", *tables(name), InSchema(name)(effect)):
+            await pool.execute(statement)
+        return cls(kafka, pool, producer, topic, name)
 
     async def send(self, *records: Record) -> None:
         """Puts records on the topic; returns when they are there."""

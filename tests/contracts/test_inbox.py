@@ -284,7 +284,7 @@ async def test_a_topic_that_was_emptied_and_filled_again_is_read_from_its_start_
     await delete_topic(kafka, bench.topic)
 
     async def created_again() -> bool:  # the cluster forgets the old one in its own time
-        await new_topic(kafka, bench.schema, partitions=2)
+        await new_topic(kafka, bench.topic.removeprefix(kafka.topic_prefix), partitions=2)
         return await _partitions(kafka, bench.topic) == 2
 
     await until(created_again)

@@ -29,6 +29,9 @@ LARGEST_RECORD = 8 * 2**20
 SILENCE = 15.0
 """Seconds without an answer to a fetch, which takes half a second at most, after which a member is not ready."""
 
+LAST_SENDS = 5.0
+"""Seconds that a producer which is being closed waits for the cluster to take what it still has."""
+
 _DAY_MS = 86_400_000
 
 
@@ -166,10 +169,10 @@ def _layout(kafka: Kafka, topics: Topics) -> Iterable[NewTopic]:
 
 
 @asynccontextmanager
-async def open_producer(kafka: Kafka, *, client: str) -> AsyncIterator[AIOKafkaProducer]:
+async def open_producer(kafka: Kafka, *, client: str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
     """A producer that returns from a send when all replicas have the record, and writes none twice by itself.
 
-    Waits for a cluster that is away; once open it retries for as long as it takes.
+    Waits for a cluster that is away; once open it retries for as long as it takes. ``options`` are aiokafka's.
     """
     backoff = Backoff()
     while True:
@@ -180,21 +183,36 @@ async def open_producer(kafka: Kafka, *, client: str) -> AsyncIterator[AIOKafkaP
             enable_idempotence=True,
             max_request_size=LARGEST_RECORD,
             request_timeout_ms=30_000,
+            **options,
         )
         try:
             await producer.start()
             break
         except KafkaConnectionError:
-            await producer.stop()
+            await _close(producer)
             logger.warning("kafka.unreachable", extra={"client": client, "brokers": kafka.bootstrap_servers})
             await backoff.wait()
         except BaseException:
-            await producer.stop()
+            await _close(producer)
             raise
     try:
         yield producer
     finally:
-        await producer.stop()
+        await _close(producer)
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    """Closes a producer after what it still has to send, unless the cluster is away: then what it has is given up.
+
+    Nobody was told that it had been sent, so whoever wanted it sends it again.
+    """
+    try:
+        async with asyncio.timeout(LAST_SENDS):
+            await producer.stop()
+    except TimeoutError:  # aiokafka itself would wait for the cluster for ever
+        logger.warning("kafka.sends-given-up")
+        await producer._sender.close()  # noqa: SLF001 - nothing public closes a producer without waiting
+        await producer.client.close()
 
 
 async def publish(producer: AIOKafkaProducer, *records: Record) -> None:
