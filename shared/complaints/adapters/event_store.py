@@ -90,7 +90,7 @@ class PostgresEventStore:
         ``desk``, and ``category`` "complaint", are looked for along the log: a page costs what it passes over. The
         other categories have an index.
         """
-        chosen = "" if category is None else f" AND category = {_CATEGORIES[category]}"
+        chosen = "" if category is None else f" AND category = {CATEGORY_LITERALS[category]}"
         if desk is not None:
             chosen += " AND desk = $4"
         rows = await self._fetch(
@@ -225,5 +225,5 @@ def stored(row: Any) -> StoredEvent:
 
 
 _LAST_VERSION = 2**31 - 1
-_CATEGORIES: dict[Category, str] = {"complaint": "'complaint'", "desk": "'desk'", "duties": "'duties'"}
+CATEGORY_LITERALS: dict[Category, str] = {"complaint": "'complaint'", "desk": "'desk'", "duties": "'duties'"}
 """As literals, not parameters, so that the planner sees that the partial index will do."""

@@ -82,6 +82,15 @@ CREATE TABLE es.tracking (
     notification_id bigint NOT NULL
 );
 
+-- Snapshots that such an application takes of its aggregates: derived, no part of the log.
+CREATE TABLE es.snapshot (
+    stream_id uuid NOT NULL,
+    version int NOT NULL,
+    topic text NOT NULL,
+    state bytea NOT NULL,
+    PRIMARY KEY (stream_id, version)
+);
+
 CREATE FUNCTION es.deny() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '%.% is append-only', TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
