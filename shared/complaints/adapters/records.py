@@ -165,6 +165,8 @@ def stored_event(message: Message) -> StoredEvent:
     try:
         place = _place.decode(message.value)
         envelope = {name: raw for name, raw in _object.decode(message.value).items() if name not in _PLACE}
+        if (message.key, message.position, message.version) != (str(place.stream), place.position, place.version):
+            raise Undecodable("key, headers and value name different events")
         headers = message.headers
         return StoredEvent(
             position=place.position,
