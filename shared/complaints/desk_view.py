@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -28,9 +27,6 @@ from complaints.sla import Warn
 SYSTEM: Final = "system"
 DATA_PROTECTION: Final = "data_protection"
 """The role that may ask for an erasure; no procedure needs to name it."""
-
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
-EMPTY: Final = Directory()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,16 +107,16 @@ class DeskView:
     timezone: str
     locale: str = "zh"
     pack: AdoptedPack | None = None
-    answers: Mapping[str, Any] = NOTHING
-    calendars: Mapping[str, CalendarSpec] = NOTHING
-    departments: Mapping[str, Department] = NOTHING
-    directory: Directory = EMPTY
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    calendars: Mapping[str, CalendarSpec] = field(default_factory=dict)
+    departments: Mapping[str, Department] = field(default_factory=dict)
+    directory: Directory = field(default_factory=Directory)
     fallback: Fallback | None = None
-    warnings: Mapping[str, tuple[Warn, ...]] = NOTHING
+    warnings: Mapping[str, tuple[Warn, ...]] = field(default_factory=dict)
     alerts: Alerts = field(default_factory=Alerts)
     quiet_hours: QuietHours | None = None
-    webhooks: Mapping[str, Webhook] = NOTHING
-    keys: Mapping[str, ApiKey] = NOTHING
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    keys: Mapping[str, ApiKey] = field(default_factory=dict)
     limits: IntakeLimits = field(default_factory=IntakeLimits)
     compiled: Procedure | None = field(default=None, compare=False, repr=False)  # given by hand: tests, simulation
     memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from complaints.desk_events import PersonEvent
-
-NOBODY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +57,8 @@ class Department:
 class Directory:
     """Who works at a desk, and who did: the names of those who left are still needed to read what they did."""
 
-    people: Mapping[str, Person] = NOBODY
-    former: Mapping[str, Person] = NOBODY
+    people: Mapping[str, Person] = field(default_factory=dict)
+    former: Mapping[str, Person] = field(default_factory=dict)
 
     def get(self, person: str) -> Person | None:
         """Somebody who works here."""

@@ -1,0 +1,210 @@
+"""Streams as states: loads one by replay, keeps it in memory, writes what was decided about it. Pure but for its ports.
+
+A state in memory may be old: a write against it is refused by the store, and whoever would refuse a command because of
+it asks for a fresh one first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from complaints.codec import Envelope, Recorded, decode, encode
+from complaints.commands import Sender
+from complaints.errors import Unknown
+from complaints.events import ComplaintReceived, Event, PackChanged, SubjectErased
+from complaints.ports import GENESIS, Append, Appended, Category, Claim, EventStore, Guard, NewEvent
+from complaints.sealer import Sealer, Unsealed
+
+State = TypeVar("State")
+
+CACHED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded(Generic[State]):
+    """A stream as it stands. ``version`` 0: there is none yet.
+
+    ``desk_version``: the version of its desk whose procedure it runs under. ``subject``: whom its personal values are
+    about.
+    """
+
+    stream_id: UUID
+    desk: str
+    version: int
+    hash: bytes
+    state: State
+    desk_version: int
+    subject: UUID
+    case: str = "complaint"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written(Generic[State]):
+    """What became of a write; ``after`` is None where it was written before."""
+
+    appended: Appended
+    events: Sequence[Event]
+    after: Loaded[State] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is written beside the events."""
+
+    meta: Envelope
+    fingerprint: bytes
+    facts: Collection[str] = ()  # those that the procedure declares personal
+    claims: tuple[Claim, ...] = ()
+    releases: tuple[Claim, ...] = ()
+    guards: tuple[Guard, ...] = ()
+
+
+class Streams(Generic[State]):
+    """The streams of one category, folded by ``evolve`` from ``initial``."""
+
+    def __init__(
+        self,
+        category: Category,
+        initial: State,
+        evolve: Callable[[State, Any], State],
+        *,
+        store: EventStore,
+        sealer: Sealer,
+        cached: int = CACHED,
+    ) -> None:
+        self._category, self._initial, self._evolve = category, initial, evolve
+        self._store, self._sealer = store, sealer
+        self._cached: OrderedDict[UUID, Loaded[State]] = OrderedDict()
+        self._size = cached
+
+    async def load(self, stream_id: UUID, desk: str, *, fresh: bool = False) -> Loaded[State]:
+        """The stream as it stands; without ``fresh`` perhaps as it stood a while ago.
+
+        ``desk`` is for a stream that there is none of yet.
+
+        Raises:
+            Unknown: the stream is of another category.
+            StoreUnavailable, Undecodable.
+        """
+        loaded = self._cached.get(stream_id)
+        if loaded is not None and not fresh:
+            self._cached.move_to_end(stream_id)
+            return loaded
+        if loaded is None:
+            loaded = self._nothing(stream_id, desk)
+        new = await self._read(stream_id, after=loaded.version)
+        if any(self._forgets(record) for record in new) and loaded.version:
+            # What is in memory was read with a key that has been destroyed since.
+            return await self._reloaded(stream_id, desk)
+        return self._keep(self._folded(loaded, await self._sealer.unseal(new)))
+
+    async def write(self, loaded: Loaded[State], events: Sequence[Event], entry: Entry) -> Written[State]:
+        """Seals, encodes and appends.
+
+        Raises: VersionConflict, Taken, CommandReused, Transient, StoreBusy, StoreUnavailable.
+        """
+        started = next((event for event in events if isinstance(event, ComplaintReceived)), None)
+        if started is not None:
+            loaded = replace(loaded, subject=UUID(started.subject), case=started.case)
+        items = [Unsealed(event, loaded.version + n, loaded.subject) for n, event in enumerate(events, 1)]
+        sealed = await self._sealer.seal(loaded.stream_id, loaded.desk, items, facts=entry.facts, by=entry.meta.by)
+        append = Append(
+            stream_id=loaded.stream_id,
+            category=self._category,
+            desk=loaded.desk,
+            expected_version=loaded.version,
+            previous_hash=loaded.hash,
+            command_id=entry.meta.command_id,
+            fingerprint=entry.fingerprint,
+            events=tuple(_encoded(sealed, entry.meta, loaded.case)),
+            claims=entry.claims,
+            releases=entry.releases,
+            guards=entry.guards,
+        )
+        appended = await self._store.append(append)
+        if appended.duplicate:
+            return Written(appended=appended, events=(), after=None)
+        after = loaded
+        for event in events:
+            after = self._after(after, event, after.version + 1)
+        after = self._keep(replace(after, hash=appended.hash))
+        return Written(appended=appended, events=events, after=after)
+
+    async def written(self, stream_id: UUID, appended: Appended) -> Sequence[Event]:
+        """The events of an append of earlier, as they read today."""
+        before = appended.version - (appended.last_position - appended.first_position + 1)
+        rows = await self._store.read(stream_id, after=before, upto=appended.version)
+        return [record.event for record in await self._sealer.unseal([decode(row) for row in rows])]
+
+    def forget(self, stream_id: UUID) -> None:
+        """Drops a stream from memory."""
+        self._cached.pop(stream_id, None)
+
+    def _nothing(self, stream_id: UUID, desk: str) -> Loaded[State]:
+        return Loaded(
+            stream_id=stream_id,
+            desk=desk,
+            version=0,
+            hash=GENESIS,
+            state=self._initial,
+            desk_version=0,
+            subject=stream_id,
+        )
+
+    async def _reloaded(self, stream_id: UUID, desk: str) -> Loaded[State]:
+        self.forget(stream_id)
+        records = await self._sealer.unseal(await self._read(stream_id))
+        return self._keep(self._folded(self._nothing(stream_id, desk), records))
+
+    async def _read(self, stream_id: UUID, *, after: int = 0) -> list[Recorded]:
+        rows = await self._store.read(stream_id, after=after)
+        if rows and rows[0].category != self._category:
+            raise Unknown(f"no-such-{self._category}", f"{stream_id} is of another kind", stream=str(stream_id))
+        return [decode(row) for row in rows]
+
+    def _forgets(self, record: Recorded) -> bool:
+        """Whether an event says that a key was destroyed; then no copy of it may be used any more."""
+        if isinstance(record.event, SubjectErased):
+            self._sealer.forget(UUID(record.event.subject))
+            return True
+        return False
+
+    def _folded(self, loaded: Loaded[State], records: Sequence[Recorded]) -> Loaded[State]:
+        for record in records:
+            loaded = replace(self._after(loaded, record.event, record.version), desk=record.desk, hash=record.hash)
+        return loaded
+
+    def _after(self, loaded: Loaded[State], event: Event, version: int) -> Loaded[State]:
+        changes: dict[str, Any] = {}
+        if isinstance(event, ComplaintReceived):
+            changes = {"subject": UUID(event.subject), "case": event.case, "desk_version": event.desk_version}
+        elif isinstance(event, PackChanged):
+            changes = {"desk_version": event.desk_version}
+        return replace(loaded, version=version, state=self._evolve(loaded.state, event), **changes)
+
+    def _keep(self, loaded: Loaded[State]) -> Loaded[State]:
+        if not loaded.version:
+            return loaded
+        known = self._cached.get(loaded.stream_id)
+        if known is None or known.version <= loaded.version:
+            self._cached[loaded.stream_id] = loaded
+            self._cached.move_to_end(loaded.stream_id)
+            if len(self._cached) > self._size:
+                self._cached.popitem(last=False)
+        return loaded
+
+
+def _encoded(sealed: Sequence[tuple[Event, Sender]], meta: Envelope, case: str) -> Iterator[NewEvent]:
+    """From a change of the pack on, events name the new one."""
+    for event, by in sealed:
+        if isinstance(event, PackChanged):
+            meta = msgspec.structs.replace(
+                meta, pack=event.pack, pack_version=event.pack_version, desk_version=event.desk_version
+            )
+        yield encode(event, meta if by == meta.by else msgspec.structs.replace(meta, by=by), case=case)
