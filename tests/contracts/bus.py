@@ -184,6 +184,13 @@ class Bench:
         )
         return [row["position"] for row in rows]
 
+    async def effects_of(self, stream_id: UUID) -> list[int]:
+        """Positions of one real stream in the order of their effects."""
+        rows = await self.pool.fetch(
+            self.sql("SELECT position FROM {}.effect WHERE key = $1 ORDER BY n"), str(stream_id)
+        )
+        return [row["position"] for row in rows]
+
     async def letters(self) -> list[tuple[int | None, str]]:
         """Position and reason of the open dead letters, in order."""
         rows = await self.pool.fetch(
