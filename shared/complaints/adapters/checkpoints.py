@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import asyncpg
 import msgspec
 
-from complaints.adapters.database import Backoff, passing
+from complaints.adapters.database import Backoff, Lock, passing
 from complaints.adapters.event_store import SHARD
 from complaints.adapters.signed_notes import NotSigned, Signer, Verifier, open_note
 from complaints.chain import Checkpoint, Flaw, leaf
@@ -91,7 +91,7 @@ class Checkpointer:
 
     async def _issue_next(self, connection: Any) -> Issued | None:
         async with connection.transaction():
-            if not await connection.fetchval("SELECT pg_try_advisory_xact_lock(7303, $1)", SHARD):
+            if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1, $2)", Lock.CHECKPOINT, SHARD):
                 return None
             frontier = await self._resume(connection)
             size = await self._next_size(connection, frontier.size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from enum import IntEnum
 from pathlib import Path
 from random import uniform
 from typing import Any
@@ -22,6 +23,16 @@ from complaints.errors import StoreUnavailable
 logger = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Lock(IntEnum):
+    """The first half of each advisory lock of the system, so that no two mean different things; then the shard."""
+
+    APPEND = 7301  # es.append: one appender at a time
+    MIGRATE = 7302
+    RELAY = 7303  # the leader that publishes the log
+    CHECKPOINT = 7304  # who issues checkpoints
+
 
 _PASSING = (
     OSError,  # refused, reset, timed out
@@ -163,7 +174,7 @@ def alembic_config() -> Config:
 
 
 def _upgrade(connection: Connection, target: str) -> None:
-    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7302)")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({Lock.MIGRATE:d}, 0)")
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, target)
