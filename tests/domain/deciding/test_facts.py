@@ -1,0 +1,119 @@
+"""What is said of a case: values, who may say them, corrections, trees, meanings, dates compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.spec import at, event, given, pack, receive, record, say
+
+KNOWN = pack("""
+facts:
+- {fact: note, clause: f, type: text}
+- {fact: grave, clause: f, type: yes-no}
+- {fact: heads, clause: f, type: number}
+- {fact: seen_at, clause: f, type: time}
+- {fact: kind, clause: f, type: [goods, staff]}
+- {fact: cause, clause: f, under: kind, type: {goods: [broken, late], staff: [rude]}, by: cm}
+- {fact: free, clause: f, type: choices not-stated}
+- {fact: serious, clause: f, means: "grave && heads >= 3"}
+- {fact: timely, clause: f, within: 10 days, from: seen_at, until: received}
+steps:
+- part: p
+  rows:
+  - {do: hurry, clause: 一, by: cm, when: serious}
+  - {do: hear, clause: 二, by: cm, when: "!timely"}
+  - {close: end, clause: 三, by: cm}
+""")
+
+
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("note", 3),
+        ("note", True),
+        ("note", None),
+        ("grave", "yes"),
+        ("grave", 1),
+        ("heads", "3"),
+        ("heads", True),
+        ("heads", 2.5),
+        ("seen_at", "yesterday"),
+        ("seen_at", "2026-03-02T09:00:00"),
+        ("seen_at", 5),
+        ("kind", "weather"),
+        ("kind", False),
+        ("free", 7),
+    ],
+)
+def test_a_value_that_a_fact_can_never_have_is_refused(fact: str, value: Any) -> None:
+    given(KNOWN, receive()).when(say(at(0, "10:00"), **{fact: value})).then_rejected("not-a-choice", "f", fact=fact)
+
+
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("note", ""),
+        ("grave", False),
+        ("heads", 0),
+        ("seen_at", "2026-03-01T09:00:00+08:00"),
+        ("kind", "staff"),
+        ("free", "anything"),
+    ],
+)
+def test_a_value_that_fits_is_recorded(fact: str, value: Any) -> None:
+    given(KNOWN, receive()).when(say(at(0, "10:00"), **{fact: value})).then_among(
+        event("facts.recorded", facts={fact: value}, person="front", clause=None)
+    )
+
+
+def test_what_follows_from_other_facts_is_not_said() -> None:
+    given(KNOWN, receive()).when(say(at(0, "10:00"), serious=True)).then_rejected("no-such-fact", fact="serious")
+    given(KNOWN, receive()).when(say(at(0, "10:00"), timely=True)).then_rejected("no-such-fact", fact="timely")
+
+
+def test_a_level_of_a_tree_offers_what_stands_under_its_parent() -> None:
+    case = given(KNOWN, receive(facts={"kind": "goods"}))
+    case.when(say(at(0, "10:00"), by="cm", cause="rude")).then_rejected("not-a-choice", choices=["broken", "late"])
+    case.when(say(at(0, "10:00"), by="cm", cause="late")).then_among(event("facts.recorded"))
+    case.when(say(at(0, "10:00"), by="cm", kind="staff", cause="rude")).then_among(event("facts.recorded"))
+
+
+def test_a_fact_is_said_by_whom_it_names() -> None:
+    given(KNOWN, receive(facts={"kind": "goods"})).when(say(at(0, "10:00"), cause="late")).then_rejected(
+        "not-your-fact", "f", fact="cause"
+    )
+
+
+def test_a_meaning_opens_a_step_once_what_it_stands_on_is_known() -> None:
+    case = given(KNOWN, receive(facts={"grave": True}))
+    case.when(say(at(0, "10:00"), heads=3)).then_among(event("step.opened", step="hurry", inputs={"serious": True}))
+
+
+def test_two_dates_are_compared_once_both_are_known() -> None:
+    given(KNOWN, receive()).when(say(at(0, "10:00"), seen_at="2026-02-01T09:00:00+08:00")).then_among(
+        event("step.opened", step="hear")
+    )
+    given(KNOWN, receive()).when(say(at(0, "10:00"), seen_at="2026-02-25T09:00:00+08:00")).then_never(
+        event("step.opened", step="hear")
+    )
+
+
+def test_a_correction_is_another_record_and_the_earlier_value_stays_known() -> None:
+    case = given(KNOWN, receive(), say(at(0, "10:00"), heads=1), say(at(0, "11:00"), heads=4))
+    assert case.state.facts["heads"] == 4
+    assert case.state.history["heads"] == ((at(0, "10:00"), 1), (at(0, "11:00"), 4))
+    assert case.state.changed_at("heads") == at(0, "11:00")
+
+
+def test_saying_the_same_again_changes_nothing_that_holds() -> None:
+    case = given(KNOWN, receive(facts={"heads": 4}), say(at(0, "10:00"), heads=4))
+    assert case.state.changed_at("heads") is None
+    assert case.state.learned_at("heads") == at()
+
+
+def test_facts_said_with_a_record_count_from_when_it_was_done() -> None:
+    case = given(KNOWN, receive(), say(at(0, "09:30"), grave=True, heads=3))
+    case.take(record("hurry", "cm", at(0, "12:00"), done_at=at(0, "10:00"), facts={"note": "x"}))
+    assert case.state.learned_at("note") == at(0, "10:00")

@@ -1,0 +1,100 @@
+"""Hand-overs: who holds the case, and when it has risen."""
+
+from __future__ import annotations
+
+from tests.spec import at, command, event, given, pack, receive, record
+
+LADDER = pack("""
+roles:
+- {role: cm, title: cm, clause: r}
+- {role: lead, title: lead, clause: r, tier: 1}
+- {role: head, title: head, clause: r, tier: 2}
+- {role: vice, title: vice, clause: r, tier: 2}
+- {role: boss, title: boss, clause: r, tier: 3}
+- {role: partner, title: partner, clause: r, outside: true}
+decisions:
+- {decide: owner, rows: [{set: lead, clause: o}]}
+steps:
+- part: p
+  rows:
+  - {pass: over, clause: 一, by: receiver, to: cm | partner, milestone: assigned}
+  - {pass: to_owner, clause: 二, by: cm, to: owner}
+  - {pass: up, clause: 三, by: holder, to: next_tier, duty: may, repeats: not-stated}
+  - {pass: back_down, clause: 四, by: anyone, to: receiver, duty: may, repeats: not-stated}
+  - {close: end, clause: 五, by: cm, after: over}
+""")
+
+
+def test_a_hand_over_names_one_of_its_recipients() -> None:
+    case = given(LADDER, receive())
+    case.when(record("over", "front", at(0, "10:00"))).then_rejected("to-whom", "一", choices=["cm", "partner"])
+    case.when(record("over", "front", at(0, "10:00"), to="boss")).then_rejected("to-whom")
+    assert case.when(record("over", "front", at(0, "10:00"), to="cm")).after.holder == "cm"
+
+
+def test_the_milestone_names_the_event() -> None:
+    given(LADDER, receive()).when(record("over", "front", at(0, "10:00"), to="cm")).then_among(
+        event("complaint.assigned", step="over", to="cm", holder="cm", outside=False, tier=None)
+    )
+
+
+def test_a_hand_over_out_of_the_organisation_says_so() -> None:
+    given(LADDER, receive()).when(record("over", "front", at(0, "10:00"), to="partner")).then_among(
+        event("complaint.assigned", outside=True)
+    )
+
+
+def test_to_the_owner_is_to_the_decided_department_and_up_a_tier_it_is_an_escalation() -> None:
+    given(LADDER, receive()).when(record("to_owner", "cm", at(0, "10:00"))).then_among(
+        event("complaint.passed", to="lead", holder="lead")
+    )
+
+
+def test_to_a_higher_tier_the_case_is_escalated_to_the_next_that_there_is() -> None:
+    case = given(LADDER, receive(), record("over", "front", at(0, "09:10"), to="cm"))
+    case.when(record("up", "cm", at(0, "10:00"))).then_among(
+        event("complaint.escalated", to="lead", holder="lead", tier=1)
+    )
+    case.take(record("up", "cm", at(0, "10:00")))
+    case.when(record("up", "lead", at(0, "11:00"))).then_rejected("to-whom", choices=["head", "vice"])
+    case.take(record("up", "lead", at(0, "11:00"), to="vice"), record("up", "vice", at(0, "12:00")))
+    assert case.state.holder == "boss"
+    case.when(record("up", "boss", at(0, "13:00"))).then_rejected("no-higher-tier", "三")
+
+
+def test_a_hand_over_back_to_the_receiver_goes_to_the_role_that_received() -> None:
+    case = given(LADDER, receive(), record("over", "front", at(0, "09:10"), to="cm"))
+    case.when(record("back_down", "cm", at(0, "10:00"))).then_among(event("complaint.passed", to="front"))
+
+
+def test_escalate_records_the_hand_over_that_rises() -> None:
+    case = given(LADDER, receive(), record("over", "front", at(0, "09:10"), to="cm"))
+    case.when(command("escalate", "cm", at(0, "10:00"))).then_among(event("complaint.escalated", step="up"))
+
+
+def test_assign_records_the_step_that_has_that_milestone() -> None:
+    given(LADDER, receive()).when(command("assign", "front", at(0, "10:00"), to="cm")).then_among(
+        event("complaint.assigned", step="over")
+    )
+
+
+def test_a_universal_command_without_an_open_step_names_the_candidates() -> None:
+    case = given(LADDER, receive())
+    case.when(command("close", "cm", at(0, "10:00"))).then_rejected("nothing-to-record", candidates=["end"])
+    case.when(command("reopen", "cm", at(0, "10:00"))).then_rejected("nothing-to-record", candidates=[])
+
+
+def test_of_several_open_steps_the_one_that_the_role_may_record() -> None:
+    two = pack("""
+steps:
+- part: p
+  rows:
+  - {close: happy, clause: 一, by: cm}
+  - {close: silent, clause: 二, by: md}
+  - {close: tired, clause: 三, by: md}
+""")
+    case = given(two, receive())
+    case.when(command("close", "cm", at(0, "10:00"))).then_among(event("complaint.closed", step="happy"))
+    case.when(command("close", "md", at(0, "10:00"))).then_rejected(
+        "which-step", candidates=["happy", "silent", "tired"]
+    )
