@@ -118,7 +118,7 @@ async def create_topics(kafka: Kafka) -> list[str]:
         KafkaError: the cluster refused, or cannot be reached.
     """
     topics = Topics(kafka.topic_prefix)
-    wanted = {topic.name: topic for topic in _layout(kafka, topics)}
+    wanted = {topic.name: topic for topic in layout(kafka)}
     admin = AIOKafkaAdminClient(**client_options(kafka))
     await admin.start()
     try:
@@ -147,7 +147,9 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> list[st
     return created
 
 
-def _layout(kafka: Kafka, topics: Topics) -> Iterable[NewTopic]:
+def layout(kafka: Kafka) -> Iterable[NewTopic]:
+    """Every topic as the settings want it."""
+    topics = Topics(kafka.topic_prefix)
     for_ever = str(kafka.retention_days * _DAY_MS or -1)
     a_month = str(30 * _DAY_MS)
     layout = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID, uuid5
 
 import msgspec
@@ -89,7 +89,7 @@ class _Cause(msgspec.Struct):
     traceparent: str | None = None
 
 
-class _Place(msgspec.Struct, kw_only=True):
+class EventPlace(msgspec.Struct, kw_only=True):
     """What the value says beside the envelope."""
 
     event: str
@@ -104,9 +104,9 @@ class _Place(msgspec.Struct, kw_only=True):
     previous_hash: str
 
 
-_PLACE: Final = frozenset(_Place.__struct_fields__)
+_PLACE: Final = frozenset(EventPlace.__struct_fields__)
 _cause: Final = msgspec.json.Decoder(_Cause)
-_place: Final = msgspec.json.Decoder(_Place)
+_place: Final = msgspec.json.Decoder(EventPlace)
 _object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -121,7 +121,7 @@ def event_record(stored: StoredEvent, topic: str) -> Record:
         envelope = _object.decode(stored.meta)
     except msgspec.MsgspecError as error:
         raise Undecodable(f"{stored.type} at {stored.position}: {error}", position=stored.position) from error
-    place = _Place(
+    place = EventPlace(
         event=stored.type,
         data=msgspec.Raw(stored.data),
         schema_version=stored.schema_version,
@@ -133,7 +133,7 @@ def event_record(stored: StoredEvent, topic: str) -> Record:
         hash=stored.hash.hex(),
         previous_hash=stored.previous_hash.hex(),
     )
-    value = {**envelope, **{name: getattr(place, name) for name in _Place.__struct_fields__}}
+    value = {**envelope, **{name: getattr(place, name) for name in EventPlace.__struct_fields__}}
     headers = cloudevents.encode(
         {
             "id": event_id(stored.stream_id, stored.version),
@@ -267,6 +267,40 @@ class CheckpointRecord(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     issued_at: datetime
     note: str
+
+
+class NotificationRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a message. It says to whom by role or by channel, never by name or address."""
+
+    key: str  # what makes the message one: nothing is sent twice under it
+    desk: str
+    complaint: str
+    kind: str
+    channel: str
+    outcome: Literal["delivered", "failed", "withheld"]
+    at: datetime
+    clause: str | list[str] | None = None
+    step: str | None = None
+    clock: str | None = None
+    reason: str | None = None  # a code, of what did not go out
+
+
+def notification_record(notification: NotificationRecord, topic: str) -> Record:
+    """The record of what became of a message."""
+    headers = cloudevents.encode(
+        {
+            "id": notification.key,
+            "source": f"/desks/{notification.desk}",
+            "type": "notification",
+            "subject": notification.complaint,
+            "time": notification.at.astimezone(UTC),
+            "dataschema": record_schema("notifications", "notification", 1),
+            "desk": notification.desk,
+            "clause": cloudevents.clause_text(notification.clause),
+        }
+    )
+    key, value = notification.complaint.encode(), msgspec.json.encode(notification)
+    return Record(topic=topic, key=key, value=value, headers=headers)
 
 
 def checkpoint_record(checkpoint: CheckpointRecord, topic: str) -> Record:
