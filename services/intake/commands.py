@@ -1,0 +1,250 @@
+"""From a request to a handled command: who may send it, what it is called, under which id it is known for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+from uuid import UUID, uuid4
+
+from complaints.adapters.records import CommandRecord
+from complaints.codec import DESK, Recorded, event_data
+from complaints.commands import COMMAND_TYPES, DutyCommand, Receive, Sender, from_wire, name_of
+from complaints.complaint import Complaint
+from complaints.desk_keys import Principal
+from complaints.desk_requests import Changed, DeskChange, OpenDesk
+from complaints.desk_view import DeskView
+from complaints.duties import DutyBook
+from complaints.errors import CommandReused, Malformed, Unknown
+from complaints.events import stored_name
+from complaints.handling import Handled, Handler
+from complaints.identity import EVERY_DESK, command_id, complaint_id
+from complaints.planning import Context
+from complaints.ports import EventStore, Now
+from intake.auth import need_desk, need_role, need_scope
+from intake.reading import Limits, text_rule
+from intake.schemas import CommandBody, Done, EventOut
+
+RECEIVE: Final = "receive"
+DUTIES: Final = frozenset(name for name, kind in COMMAND_TYPES.items() if issubclass(kind, DutyCommand))
+
+
+class Office(Protocol):
+    """The desks: who has a key, how each is set up, and how that is changed. `complaints.adapters.desks` is one."""
+
+    async def authenticate(self, token: str) -> Principal: ...
+    async def current(self, desk: str) -> DeskView: ...
+    async def at(self, desk: str, version: int) -> DeskView: ...
+    async def list(self) -> list[DeskView]: ...
+    async def open(self, request: OpenDesk, *, by: Sender, command_id: UUID, context: Context) -> Changed: ...
+    async def change(
+        self,
+        desk: str,
+        request: DeskChange,
+        *,
+        by: Sender,
+        command_id: UUID,
+        context: Context,
+        if_version: int | None = None,
+    ) -> Changed: ...
+
+
+class Opener(Protocol):
+    """Opens sealed personal values."""
+
+    async def unseal(self, records: list[Recorded]) -> list[Recorded]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the routes work with."""
+
+    handler: Handler
+    store: EventStore
+    desks: Office
+    opener: Opener
+    now: Now
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who asks, and what the request belongs to."""
+
+    who: Principal
+    correlation_id: UUID
+    traceparent: str | None = None
+
+    @property
+    def context(self) -> Context:
+        """What the core keeps of it."""
+        return Context(frontend=self.who.frontend, correlation_id=self.correlation_id, traceparent=self.traceparent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A command that was handled."""
+
+    desk: str
+    complaint: str
+    command_id: UUID
+    handled: Handled
+    received: bool = False
+
+
+class Commands:
+    """Sends what frontends ask for to the handler."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def receive(
+        self, asking: Asking, desk: str, body: CommandBody, key: str | None, *, label: str | None = None, **more: Any
+    ) -> Sent:
+        """Opens a case at a desk; under the same label (else key) it is the same case."""
+        need_scope(asking.who, "write")
+        need_desk(asking.who, desk)
+        name = key if label is None else label
+        id = uuid4() if name is None else complaint_id(desk, name)
+        return await self._send(asking, desk, str(id), RECEIVE, body, key, **more)
+
+    async def send(
+        self,
+        asking: Asking,
+        complaint: str,
+        name: str,
+        body: CommandBody,
+        key: str | None,
+        *,
+        desk: str | None = None,
+        **more: Any,
+    ) -> Sent:
+        """Sends a command to a case that is there; ``desk`` is its desk where the sender knows it.
+
+        Raises: everything that `Handler.handle` raises; Refused: the key is not good for it.
+        """
+        need_scope(asking.who, "write")
+        if name not in COMMAND_TYPES or name == RECEIVE or name in DUTIES:
+            raise no_such_command(name)
+        need_role(asking.who, body.by, name)
+        id = uuid_of(complaint)
+        if desk is None:
+            desk = await self.desk_of_case(asking.who, id)
+        else:
+            need_desk(asking.who, desk)
+        return await self._send(asking, desk, str(id), name, body, key, **more)
+
+    async def send_to_desk(
+        self, asking: Asking, desk: str, name: str, body: CommandBody, key: str | None, **more: Any
+    ) -> Sent:
+        """Sends a command about one of the desk's own duties."""
+        need_scope(asking.who, "write")
+        need_desk(asking.who, desk)
+        if name not in DUTIES:
+            raise no_such_command(name)
+        return await self._send(asking, desk, DESK, name, body, key, **more)
+
+    async def desk_of_case(self, who: Principal, id: UUID) -> str:
+        """The desk of a case: a key's own, or for an operator's key the one that received it.
+
+        Raises: Unknown(no-such-complaint).
+        """
+        if who.desk != EVERY_DESK:
+            return who.desk
+        first = await self._parts.store.read(id, upto=1)
+        if not first or first[0].category != "complaint":
+            raise no_such_complaint(str(id))
+        return first[0].desk
+
+    async def _send(
+        self,
+        asking: Asking,
+        desk: str,
+        complaint: str,
+        name: str,
+        body: CommandBody,
+        key: str | None,
+        *,
+        at: datetime | None = None,
+        if_version: int | None = None,
+    ) -> Sent:
+        need_role(asking.who, body.by, name)
+        for field in ("person", "role"):
+            if rule := name_rule(getattr(body.by, field), self._parts.limits):
+                raise Malformed(f"by.{field}", rule)
+        id = uuid4() if key is None else command_id(desk, asking.who.frontend, key)
+        now = self._parts.now()
+        command = from_wire(name, body.data, id=id, complaint=complaint, at=at or now, by=body.by)
+        if isinstance(command, Receive) and command.imported:
+            need_scope(asking.who, "import")
+        handled = await self._parts.handler.handle(desk, command, context=asking.context, if_version=if_version)
+        if isinstance(command, Receive) and not handled.events:
+            raise CommandReused("another frontend of this desk has received a complaint under this key")
+        received = isinstance(command, Receive)
+        return Sent(desk=desk, complaint=complaint, command_id=id, handled=handled, received=received)
+
+
+def name_rule(name: str, limits: Limits) -> str | None:
+    """The rule that the name of a person or a role breaks."""
+    return "must not be empty" if not name.strip() else text_rule(name, limits.name)
+
+
+def uuid_of(complaint: str) -> UUID:
+    """The id in a URL. Raises Unknown: it is none, so there is no such complaint."""
+    try:
+        return UUID(complaint)
+    except ValueError:
+        raise no_such_complaint(complaint) from None
+
+
+def no_such_complaint(complaint: str) -> Unknown:
+    """Nothing is known under that id, or it is another desk's."""
+    return Unknown("no-such-complaint", "there is no such complaint", complaint=complaint)
+
+
+def no_such_command(name: str) -> Malformed:
+    """No command of the public door is called so."""
+    return Malformed("command", f"no command is called {name}", code="no-such-command")
+
+
+def done(sent: Sent, correlation_id: UUID) -> Done:
+    """The answer to a command."""
+    handled = sent.handled
+    return Done(
+        id=sent.complaint,
+        desk=sent.desk,
+        version=handled.version,
+        first_position=handled.first_position,
+        last_position=handled.last_position,
+        command_id=sent.command_id,
+        correlation_id=correlation_id,
+        duplicate=handled.duplicate,
+        events=[
+            EventOut(
+                at=event.at,
+                complaint=sent.complaint,
+                event=stored_name(event, case_of(handled.state)),
+                clause=event.clause,
+                rule=event.rule,
+                inputs=event.inputs,
+                data=event_data(event),
+                version=handled.version - len(handled.events) + n,
+                position=handled.first_position + n - 1,
+            )
+            for n, event in enumerate(handled.events, 1)
+        ],
+    )
+
+
+def case_of(state: Complaint | DutyBook) -> str:
+    """What kind of case a state is of."""
+    return state.case if isinstance(state, Complaint) else "complaint"
+
+
+async def consume(parts: Parts, record: CommandRecord) -> None:
+    """Decides a command of one of the services, as it comes from the topic."""
+    command = record.to_command(parts.now())
+    context = Context(
+        correlation_id=record.correlation_id, causation_id=record.causation_id, traceparent=record.traceparent
+    )
+    await parts.handler.handle(record.desk, command, context=context)
