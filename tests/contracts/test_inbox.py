@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -306,6 +307,51 @@ async def _partitions(kafka: Kafka, topic: str) -> int:
     try:
         (described,) = await admin.describe_topics([topic])
         return len(described["partitions"])
+    finally:
+        await admin.close()
+
+
+async def test_records_that_are_gone_before_anybody_used_them_stop_the_partition(
+    kafka: Kafka, pool: asyncpg.Pool, producer: AIOKafkaProducer
+) -> None:
+    bench = await Bench.lay(kafka, pool, producer, partitions=1)
+    for version in range(1, 6):
+        await bench.happened("a", version, version)
+    await forget(kafka, bench.topic, before=3)
+    consumer = bench.consumer()
+    async with running(consumer.run()):
+
+        async def stopped() -> bool:
+            return "offsets 0 to 2 are gone, unread" in (consumer.why_not_ready() or "")
+
+        await until(stopped)
+    assert await bench.effects() == []
+
+
+async def test_records_that_are_gone_after_they_were_used_are_not_missed(
+    kafka: Kafka, pool: asyncpg.Pool, producer: AIOKafkaProducer
+) -> None:
+    bench = await Bench.lay(kafka, pool, producer, partitions=1)
+    for version in (1, 2, 3):
+        await bench.happened("a", version, version)
+    before = bench.consumer()
+    async with running(before.run()):
+        await until(before.caught_up)
+    await forget(kafka, bench.topic, before=3)
+    await bench.happened("a", 4, 4)
+    after = bench.consumer()
+    async with running(after.run()):
+        await until(after.caught_up)
+        assert after.why_not_ready() is None
+    assert await bench.effects() == [1, 2, 3, 4]
+
+
+async def forget(kafka: Kafka, topic: str, *, before: int) -> None:
+    """Takes the records below an offset from the topic, as retention does."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=before)})
     finally:
         await admin.close()
 

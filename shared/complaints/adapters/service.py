@@ -115,18 +115,18 @@ class Service:
 
     async def run(self) -> int:
         """Works until SIGTERM, SIGINT or a crash; returns the exit code: 0 after an orderly stop, else 1."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        loop, ends = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)
+        for number in ends:
             loop.add_signal_handler(number, self._ended.set)
         starting = asyncio.create_task(self.start())
         ended = asyncio.create_task(self._ended.wait())
         try:
             await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if not starting.done():  # told to stop while it was still opening
+            if not starting.done():  # told to stop, or crashed, while it was still opening
                 starting.cancel()
                 with suppress(asyncio.CancelledError):
                     await starting
-                return 0
+                return 0 if self.crash is None else 1
             await starting
             logger.info("service.started")
             await ended
@@ -137,6 +137,8 @@ class Service:
             return 1
         finally:
             ended.cancel()
+            for number in ends:
+                loop.remove_signal_handler(number)
         logger.info("service.stopped")
         return 0
 
