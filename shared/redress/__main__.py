@@ -107,7 +107,8 @@ def report(error: RedressError, arguments: Sequence[str], stream: TextIO) -> Non
         told = {"error": error.code, "why": error.why, **error.data}
         stream.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
     else:
-        stream.writelines([f"{error.code}: {error.why}\n", *(f"  also: {o}\n" for o in error.data.get("also", ()))])
+        others = (f"  also: {o['file']}:{o['line']}:{o['column']}: {o['why']}\n" for o in error.data.get("also", ()))
+        stream.writelines([f"{error.code}: {error.why}\n", *others])
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ def findings(pack: PackFile, answers: Mapping[str, Any]) -> Iterator[Row]:
         procedure = pack.load(answers)
     except PackRefused as refused:
         yield _refused(refused)
-        yield from ({"file": refused.file, **_told(also)} for also in refused.data.get("also", ()))
+        yield from ({"kind": "refused", **also} for also in refused.data.get("also", ()))
         return
     for finding in procedure.findings:
         at = {"line": finding.line, "column": finding.column, "place": finding.place, "clause": finding.clause}
@@ -101,7 +101,8 @@ def _offers(pack: PackFile, procedure: Procedure, answers: Mapping[str, Any]) ->
             try:
                 pack.load({**answers, place.name: offer})
             except PackRefused as refused:
-                yield {**_refused(refused), "place": place.name, "why": f"with {offer!r}: {refused.reason}"}
+                why = refused.reason.removeprefix(f"desk: {place.name}: ")
+                yield {**_refused(refused), "place": place.name, "why": f"with {offer!r}: {why}"}
 
 
 @app.command()
@@ -146,8 +147,7 @@ def _open(row: Row) -> str:
 def loops(name: Name, json_: AsJson = False) -> None:
     """What each loop opens again: the step it leads back to, and whatever comes after it."""
     procedure = find_pack(name).load()
-    frame = frame_of(procedure, INITIAL)
-    rows = []
+    frame, rows = frame_of(procedure, INITIAL), list[Row]()
     for step in procedure.steps.values():
         for outcome, first in step.back.items():
             again = frame.again(first)
@@ -206,14 +206,10 @@ def _refused(refused: PackRefused) -> Row:
     return {"file": refused.file, "kind": "refused", **at, "why": refused.reason}
 
 
-def _told(also: str) -> Row:
-    """One of the other refusals, which come as ``file:line:column: why``."""
-    _, line, column, why = also.split(":", 3)
-    return {"kind": "refused", "line": int(line), "column": int(column), "clause": None, "why": why.strip()}
-
-
 def _clause(clause: Clause) -> str:
-    return ", ".join([clause] if isinstance(clause, str) else clause or [])
+    if clause is None:
+        return ""
+    return clause if isinstance(clause, str) else ", ".join(clause)
 
 
 def _literal(text: str) -> str:

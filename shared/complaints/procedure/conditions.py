@@ -30,6 +30,7 @@ KEYWORDS: Final = frozenset(
 )
 TYPE_NAMES: Final = frozenset(re.findall(r"\w+", "bool bytes double dyn int list map null_type string type uint"))
 IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+ORDERS: Final = ("_<_", "_<=_", "_>_", "_>=_")
 _ERROR: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
 _TYPES: Final[Mapping[ValueType, Any]] = {
     "yes-no": cel.Type.BOOL,
@@ -110,7 +111,8 @@ class Names:
                 return None
 
     def _compares(self, root: Expr) -> Iterable[tuple[str, Any]]:
-        for left, right, _ in _comparisons(root):
+        ordered = [e.args for e in walk(root) if isinstance(e, Call) and e.function in ORDERS and len(e.args) == 2]
+        for left, right in (*((a, b) for a, b, _ in _comparisons(root)), *ordered):
             for name, other in ((left, right), (right, left)):
                 if isinstance(name, Ident) and name.name in self.types:
                     yield from ((name.name, value) for value in self._possible(other) or ())

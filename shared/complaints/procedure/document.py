@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from ruamel.yaml import YAML
@@ -22,6 +24,7 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
+from ruamel.yaml.tokens import AliasToken, AnchorToken, TagToken
 
 from complaints.errors import PackRefused
 from complaints.events import Clause
@@ -90,6 +93,7 @@ class Seq(list[Any]):
         self.marks: list[Mark] = []
 
 
+NO_MARKS: Final = "no anchors, aliases or tags; quote a text that begins with ! & or *"
 INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 WORDS: Final = {
@@ -106,8 +110,9 @@ def read(text: str, file: str) -> Row:
         PackRefused: not YAML; an anchor, alias or tag; a key twice; anything but one mapping.
     """
     try:
-        events = [e for e in YAML(typ="safe", pure=True).parse(text) if not isinstance(e, DocumentStartEvent)]
+        events = _events(text)
     except MarkedYAMLError as error:
+        _refuse_marks(text, file)
         at = error.problem_mark or error.context_mark
         line, column = (at.line + 1, at.column + 1) if at is not None else (1, 1)
         problem = str(error.problem or error.context or "not YAML").strip().splitlines()[0]
@@ -125,6 +130,19 @@ def read(text: str, file: str) -> Row:
     return root
 
 
+@lru_cache(maxsize=64)  # many desks run the same pack, each with answers of its own
+def _events(text: str) -> tuple[Event, ...]:
+    return tuple(e for e in YAML(typ="safe", pure=True).parse(text) if not isinstance(e, DocumentStartEvent))
+
+
+def _refuse_marks(text: str, file: str) -> None:
+    """Refuses the anchor, alias or tag that made the file unreadable: a condition that begins with ``!``, unquoted."""
+    with suppress(YAMLError):
+        for token in YAML(typ="safe", pure=True).scan(text):
+            if isinstance(token, AliasToken | AnchorToken | TagToken):
+                raise PackRefused(file, token.start_mark.line + 1, token.start_mark.column + 1, NO_MARKS)
+
+
 class _Reader:
     """Builds rows from parser events."""
 
@@ -136,8 +154,7 @@ class _Reader:
         mark = _mark(event)
         tag = getattr(event, "ctag", None)
         if getattr(event, "anchor", None) is not None or isinstance(event, AliasEvent) or tag is not None:
-            why = "no anchors, aliases or tags; quote a text that begins with ! & or *"
-            raise PackRefused(self.file, mark.line, mark.column, why)
+            raise PackRefused(self.file, mark.line, mark.column, NO_MARKS)
         return event
 
     def value(self, event: Event, parent: Row | None) -> Any:
@@ -185,13 +202,14 @@ def _scalar(event: ScalarEvent) -> str | int | float | bool | None:
 
 
 def graft(value: Any, row: Row, key: str) -> Any:
-    """A value that did not come from the file (a desk's answer) as rows and sequences at the place that it fills."""
+    """A desk's answer, which did not come from the file, as rows and sequences at the place that it fills."""
     mark = row.marks.get(key, row.mark)._replace(text=None)
     if isinstance(value, dict):
         made = Row(row.file, mark, row)
         for k, v in value.items():
-            made[str(k)] = graft(v, row, key)
+            made.desk[str(k)] = row.desk[key]
             made.marks[str(k)] = made.keys_at[str(k)] = mark
+            made[str(k)] = graft(v, made, str(k))
         return made
     if isinstance(value, list | tuple):
         seq = Seq(mark)

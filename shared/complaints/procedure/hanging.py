@@ -8,12 +8,12 @@ values that can make a difference, and three-valued, so that ``false && unknown`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any, Final
 
 from complaints.procedure.conditions import CelCondition
-from complaints.procedure.model import UNSET, Condition, Procedure, Step, Table
+from complaints.procedure.model import UNSET, Condition, Lookup, Procedure, Step, Table
 from complaints.procedure.naming import BUILT_IN_NAMES, Naming
 
 TRIED: Final = 4096  # combinations of values that one question is tried with
@@ -106,17 +106,24 @@ class Hanging:
             if name in seen or name in self.certain:
                 continue
             seen.add(name)
-            fact = self.procedure.facts.get(name)
-            table = next((t for t in self.procedure.tables if t.decide == name), None)
-            if fact is not None and fact.means is not None:
-                todo += fact.means.refs
-            elif fact is not None and fact.span is not None:
-                todo += fact.span[1:]
-            elif table is not None:
-                todo += [n for row in table.rows if row.when is not None for n in row.when.refs]
-            if name not in seen - {name} and not (fact is not None and (fact.means or fact.span)) and table is None:
+            behind = self._behind(name)
+            if behind is None:
                 found[name] = None
+            else:
+                todo += behind
         return list(found) or list(names)
+
+    def _behind(self, name: str) -> list[str] | None:
+        """The names on which a derived name or a table rests, None for a name that rests on nothing."""
+        fact = self.procedure.facts.get(name)
+        if fact is not None and fact.means is not None:
+            return list(fact.means.refs)
+        if fact is not None and fact.span is not None:
+            return list(fact.span[1:])
+        table = next((t for t in self.procedure.tables if t.decide == name), None)
+        if table is None:
+            return None
+        return [n for row in table.rows if row.when is not None for n in row.when.refs]
 
     # --- trying ---
     def _can_be_unknown(self, condition: Condition | None, *, initial: bool) -> bool:
@@ -126,7 +133,7 @@ class Hanging:
         """
         if condition is None or self._sure(condition):
             return False
-        return any(condition.on(known.__getitem__) is None for known in self._tries([condition], initial=initial))
+        return any(condition.on(self._seeing(known)) is None for known in self._tries([condition], initial=initial))
 
     def _gap(self, conditions: list[Condition]) -> str | None:
         """Values of facts for which none of the conditions is true, in words; None where they cover everything.
@@ -135,23 +142,52 @@ class Hanging:
         """
         if not conditions:
             return "nothing is known"
-        names = dict.fromkeys(name for c in conditions for name in c.refs)
-        if any(_is_state(name) for name in names):
+        if any(_is_state(name) for name in self._leaves(conditions)):
             return None
         for known in self._tries(conditions, initial=True):
-            if all(c.on(known.__getitem__) is False for c in conditions):
+            if all(c.on(self._seeing(known)) is False for c in conditions):
                 return listed([f"{name} is {_spoken(value)}" for name, value in known.items()])
         return None
 
     def _tries(self, conditions: Iterable[Condition], *, initial: bool) -> Iterator[dict[str, Any]]:
-        names = list(dict.fromkeys(name for c in conditions for name in c.refs))
-        compared: dict[str, list[Any]] = {name: [] for name in names}
-        for c in conditions:
-            for name, value in c.compares if isinstance(c, CelCondition) else ():
-                compared.setdefault(name, []).append(value)
-        values = [self._sample(name, compared[name], initial=initial) for name in names]
+        leaves = self._leaves(conditions)
+        values = [self._sample(name, compared, initial=initial) for name, compared in leaves.items()]
         for combination in islice(product(*values), TRIED):
-            yield dict(zip(names, combination, strict=True))
+            yield dict(zip(leaves, combination, strict=True))
+
+    def _leaves(self, conditions: Iterable[Condition]) -> dict[str, list[Any]]:
+        """The names on which conditions rest in the end, each with the values that it is compared with."""
+        leaves: dict[str, list[Any]] = {}
+        todo, seen = list(conditions), set[str]()
+        while todo:
+            condition = todo.pop(0)
+            for name in condition.refs:
+                means = self._means(name)
+                if means is None:
+                    leaves.setdefault(name, [])
+                elif name not in seen:
+                    seen.add(name)
+                    todo.append(means)
+            for name, value in condition.compares if isinstance(condition, CelCondition) else ():
+                if name in leaves:
+                    leaves[name].append(value)
+        return leaves
+
+    def _means(self, name: str) -> Condition | None:
+        fact = self.procedure.facts.get(name)
+        return None if fact is None else fact.means
+
+    def _seeing(self, known: Mapping[str, Any]) -> Lookup:
+        """A lookup that knows these values, and what follows from them by ``means``."""
+
+        def get(name: str) -> Any:
+            means = self._means(name)
+            if means is None:
+                return known[name]
+            value = means.on(get)
+            return UNSET if value is None else value
+
+        return get
 
     def _sample(self, name: str, compared: list[Any], *, initial: bool) -> list[Any]:
         """Values of a name that can make a difference."""

@@ -8,6 +8,7 @@ Source: the pack language, section 4.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -41,11 +42,14 @@ class Refusals:
         """Ends the load if anything was refused.
 
         Raises:
-            PackRefused: the first; ``data["also"]`` holds the others.
+            PackRefused: the first; ``data["also"]`` holds the others: file, line, column, why, clause of each.
         """
         if self.found:
             first, *others = self.found
-            first.data["also"] = [str(other) for other in others]
+            first.data["also"] = [
+                {"file": o.file, "line": o.line, "column": o.column, "why": o.reason, "clause": o.clause}
+                for o in others
+            ]
             raise first
 
 
@@ -191,7 +195,7 @@ class Walk:
         text = str(row[key])
         if place in self.answers:
             row.desk[key] = place
-            row[key] = graft(self.answers[place], row, key)
+            row[key] = graft(_counted(field, self.answers[place]), row, key)
             if not _silent(field, row[key]) and (why := _wrong(field, row[key])) is not None:
                 raise row.refusal(key, why)
         mark = row.mark_of(key)
@@ -242,6 +246,13 @@ def _silent(field: Field, value: Any) -> bool:
     if str(value).startswith(SOFT):
         return "soft" in field.silent and len(value) > len(SOFT)
     return value in field.silent
+
+
+def _counted(field: Field, value: Any) -> Any:
+    """An answer; a number that was written as a text, where only a number can stand, is that number."""
+    if not isinstance(value, str) or re.fullmatch("[0-9]{1,9}", value) is None or _wrong(field, value) is None:
+        return value
+    return int(value) if _wrong(field, int(value)) is None else value
 
 
 def _wrong(field: Field, value: Any) -> str | None:

@@ -45,7 +45,7 @@ def _kind(value: object) -> str:
         case bool():
             return "true or false"
         case int() | float():
-            return f"the number {value}; quote it if it is a text"
+            return f"the number {value}"
         case str():
             return repr(value)
         case dict():
@@ -62,7 +62,8 @@ def _text(words: str, pattern: str | None = None, *, refers: Kind | None = None)
             return None
         if isinstance(value, str) and words == "a name":
             return f"{value!r} is not a name"
-        return f"{words} stands here, not {_kind(value)}"
+        hint = "; quote it" if isinstance(value, int | float) else ""
+        return f"{words} stands here, not {_kind(value)}{hint}"
 
     schema = (
         {"type": "string", "minLength": 1} if pattern is None else {"type": "string", "pattern": f"^(?:{pattern})$"}
