@@ -1,0 +1,64 @@
+"""What routing asks of intake about a case, as commands whose ids say what they are about. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from complaints.commands import NameAssignee, RecordCount, RecordStep
+from complaints.identity import service_command_id
+from routing.cases import Case, lacks, named
+from routing.choosing import Naming, Situation
+from routing.rules import Act, acts, namings
+
+Response = RecordStep | NameAssignee
+
+
+def respond(complaint: str, situation: Situation) -> tuple[list[Response], Case]:
+    """What a case calls for, and the case once that has been asked: asking again of that one asks for nothing.
+
+    ``complaint`` is a stream's id.
+    """
+    stream, case = UUID(complaint), situation.case
+    commands: list[Response] = []
+    for act in acts(case, situation.procedure):
+        if not case.steps[act.step].asked:
+            commands.append(_record(stream, case, act, situation.at))
+            case = replace(case, steps={**case.steps, act.step: replace(case.steps[act.step], asked=True)})
+    for naming in namings(situation):
+        commands.append(_name(stream, case, situation, naming))
+        if naming.person is not None:
+            case = named(case, naming.role, naming.person)
+        else:
+            case = lacks(case, naming.role, naming.queue or "")
+    return commands, case
+
+
+def _record(stream: UUID, case: Case, act: Act, at: datetime) -> RecordStep:
+    command = service_command_id(stream, "record-step", act.step, case.steps[act.step].number)
+    return RecordStep(id=command, complaint=str(stream), at=at, step=act.step, medium=act.medium)
+
+
+def _name(stream: UUID, case: Case, situation: Situation, naming: Naming) -> NameAssignee:
+    who = f"person={naming.person}" if naming.person is not None else f"queue={naming.queue}"
+    was = case.assignees.get(naming.role, "")
+    seen = (case.version, situation.desk.version)
+    command = service_command_id(stream, "name-assignee", naming.role, who, was, *seen)
+    return NameAssignee(
+        id=command,
+        complaint=str(stream),
+        at=situation.at,
+        role=naming.role,
+        person=naming.person,
+        department=naming.department,
+        queue=naming.queue,
+        because=naming.because,
+    )
+
+
+def record_count(complaint: str, count: str, value: int, version: int, at: datetime) -> RecordCount:
+    """Evidence from other cases, for a case that stood at ``version`` of its own stream when it was counted."""
+    command = service_command_id(UUID(complaint), "record-count", count, value, version)
+    return RecordCount(id=command, complaint=complaint, at=at, count=count, value=value)
