@@ -239,8 +239,8 @@ def given(
 
 def punctual(case: Case, until: datetime) -> Case:
     """Fires every timer at its instant up to ``until``."""
-    while (due := next_due(case.state)) is not None and due <= until:
-        before = len(case.history)
+    fired: datetime | None = None
+    while (due := next_due(case.state, after=fired)) is not None and due <= until:
         case.take(fire(due))
-        assert len(case.history) > before, "a timer that was due decided nothing"
+        fired = due
     return case

@@ -20,9 +20,14 @@ MOMENTS: Final = 10_000
 """More due instants in one decision than a case can have."""
 
 
-def next_due(state: Complaint) -> datetime | None:
-    """The earliest instant at which a timer may decide something: a limit, a warning, an opening that waits."""
-    return min(_due(state, after=None), default=None)
+def next_due(state: Complaint, *, after: datetime | None = None) -> datetime | None:
+    """The earliest instant at which a timer may decide something: a limit, a warning, an opening that waits.
+
+    ``after``: the instant up to which timers have fired, where that is later than the last event. An opening whose
+    condition was not true when its wait was over leaves no event, and is not due again.
+    """
+    seen = [at for at in (state.last_at, after) if at is not None]
+    return min(_due(state, after=max(seen, default=None)), default=None)
 
 
 def _due(state: Complaint, *, after: datetime | None) -> Iterator[datetime]:

@@ -221,7 +221,11 @@ class Names:
         starts = frozenset((name,)) if fact.starts_as is not UNSET else frozenset[str]()
         if self._item is not None and fact.of == self._item[0]:
             (kind, number), key = self._item, item_fact(name, "#".join(self._item))
-            read: Read = lambda sight: sight.state.items[kind][number].get(name, start)  # noqa: E731 - one of three
+
+            def read(sight: Sight) -> Any:
+                # As of an instant before it was added, the item is not there.
+                return sight.state.items.get(kind, {}).get(number, {}).get(name, start)
+
             return Name(_as_said(read, fact), frozenset((key,)), fact.personal, starts)
         return Name(
             _as_said(lambda sight: sight.state.facts.get(name, start), fact), frozenset((name,)), fact.personal, starts

@@ -124,7 +124,9 @@ steps:
 - {part: p, rows: [{do: look, clause: 一, by: cm}, {close: end, clause: 二, by: cm}]}
 - part: s
   case: shipment
-  rows: [{tell: notify, clause: 三, by: cm, to: md, within: 2 h elapsed, from: received}, {close: arrived, clause: 四, by: cm}]
+  rows:
+  - {tell: notify, clause: 三, by: cm, to: md, within: 2 h elapsed, from: received}
+  - {close: arrived, clause: 四, by: cm}
 holds:
 - {hold: look_first, clause: h, forbids: [end], until: look.done}
 - {hold: notify_first, clause: j, forbids: [arrived], until: notify.done}
