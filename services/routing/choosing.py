@@ -11,7 +11,7 @@ person's share, then whoever has waited longest for a new case, then the id.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -65,7 +65,7 @@ class Situation:
     procedure: Procedure
     desk: DeskView
     at: datetime
-    loads: Loads = NO_LOADS
+    loads: Loads = field(default_factory=lambda: NO_LOADS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from msgspec.structs import replace
 
 from complaints.business_time import BusinessCalendar
 from complaints.commands import DrawSample, DutyCommand, MissDuty, OpenDuty, ProduceReport, RecordDuty
+from complaints.complaint import Complaint
+from complaints.deciding import holds_for
 from complaints.errors import Rejected
 from complaints.events import (
     BreachWithdrawn,
@@ -29,6 +31,7 @@ from complaints.events import (
     ReportProduced,
     SampleDrawn,
 )
+from complaints.personal import is_closed
 from complaints.procedure.model import DutyRow, Procedure
 
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -123,6 +126,9 @@ def decide_duty(book: DutyBook, command: DutyCommand, procedure: Procedure) -> l
     row = procedure.desk.get(command.owe)
     if row is None:
         raise Rejected("no-such-duty", None, f"this procedure has no duty {command.owe}", owe=command.owe)
+    if row.each is not None:
+        why = f"{row.owe} is a round: {row.each} is recorded in each case"
+        raise Rejected("nothing-to-record", row.clause, why, owe=row.owe, step=row.each)
     inclusive = isinstance(command, MissDuty)
     events: list[DutyEvent] = list(_missed(book, procedure, command.at, inclusive=inclusive))
     book = replay_duties(events, book)
@@ -130,7 +136,7 @@ def decide_duty(book: DutyBook, command: DutyCommand, procedure: Procedure) -> l
         case OpenDuty():
             events += _open(book, command, row, procedure)
         case RecordDuty():
-            events += _record(book, command, row)
+            events += _record(book, command, row, procedure)
         case MissDuty():
             pass
         case ProduceReport():
@@ -193,7 +199,7 @@ def _open(book: DutyBook, command: OpenDuty, row: DutyRow, procedure: Procedure)
     return [opened, *_missed(evolve_duty(book, opened), procedure, command.at, inclusive=False)]
 
 
-def _record(book: DutyBook, command: RecordDuty, row: DutyRow) -> list[DutyEvent]:
+def _record(book: DutyBook, command: RecordDuty, row: DutyRow, procedure: Procedure) -> list[DutyEvent]:
     if command.by.role not in row.by and "anyone" not in row.by:
         raise Rejected("not-your-step", row.clause, f"{row.owe} is for {' | '.join(row.by)}", owe=row.owe)
     owed = next((o for o in book.unmet(row.owe) if command.period in (None, o.period)), None)
@@ -205,16 +211,18 @@ def _record(book: DutyBook, command: RecordDuty, row: DutyRow) -> list[DutyEvent
         raise Rejected("not-a-time", row.clause, f"done_at lies outside {since} and now", field="done_at")
     events: list[DutyEvent] = []
     in_time = owed is None or owed.due_at is None or done_at <= owed.due_at
+    clause = cite(row, procedure)
     if owed is not None and owed.state == "missed" and in_time:
         events.append(
             BreachWithdrawn(
-                at=command.at, clause=row.clause, rule=row.owe, owe=row.owe, period=owed.period, done_at=done_at
+                at=command.at, clause=clause, rule=row.owe, owe=row.owe, period=owed.period, done_at=done_at
             )
         )
     events.append(
         DutyRecorded(
             at=command.at,
-            clause=row.clause,
+            clause=clause,
+            rule=row.owe,
             owe=row.owe,
             period=owed.period if owed else None,
             person=command.by.person,
@@ -260,7 +268,7 @@ def _draw(command: DrawSample, row: DutyRow, procedure: Procedure) -> DutyEvent:
     more = max(0, min(row.sample_size - len(included), len(rest)))
     return SampleDrawn(
         at=command.at,
-        clause=cite(row, procedure, ("sample.size",)),
+        clause=cite(row, procedure, ("sample.size", "sample.include")),
         rule=row.owe,
         owe=row.owe,
         size=row.sample_size,
@@ -268,6 +276,23 @@ def _draw(command: DrawSample, row: DutyRow, procedure: Procedure) -> DutyEvent:
         included=included,
         drawn=included + sorted(random.Random(command.seed).sample(rest, more)),  # noqa: S311 - a draw to be repeated
     )
+
+
+def included(row: DutyRow, cases: Iterable[Complaint], procedure: Procedure, calendar: BusinessCalendar) -> list[str]:
+    """Whom a sample includes whatever the seed: the complainants of cases of which its condition is true.
+
+    ``draw-sample`` brings them as ``included``; those outside the population are left out when it is drawn.
+    """
+    if row.sample_include is None:
+        return []
+    asked = (
+        case.complainant
+        for case in cases
+        if case.complainant is not None
+        and not is_closed(case.complainant)
+        and holds_for(row.sample_include, case, procedure, calendar) is True
+    )
+    return sorted(set(asked))
 
 
 # --- what falls due -------------------------------------------------------------------------------------------------

@@ -72,11 +72,18 @@ def clock_ends(events: Iterable[CaseEvent]) -> tuple[ClockEnd, ...]:
     return tuple(ends)
 
 
-def window_of(row: DutyRow, period: str, calendar: BusinessCalendar) -> Window | None:
-    """The window that a duty covers in a period; None where the text does not say and the desk has not answered."""
-    if row.every not in ("day", "week", "month"):
-        return None
-    day = date.fromisoformat(f"{period}-01" if row.every == "month" else period)
+def window_of(row: DutyRow, period: str, calendar: BusinessCalendar, opened_at: datetime) -> Window | None:
+    """The window that a duty covers in a period; None where the text does not say and the desk has not answered.
+
+    ``opened_at`` places a duty that has no interval, and so no period to be named by.
+    """
+    match row.every:
+        case "month":
+            day = date.fromisoformat(f"{period}-01")
+        case "day" | "week":
+            day = date.fromisoformat(period)
+        case _:
+            day = calendar.local_date(opened_at)
     monday, first = day - timedelta(days=day.weekday()), day.replace(day=1)
     spans = {
         "previous day": (day - timedelta(days=1), day),
@@ -96,13 +103,15 @@ def produced(
     calendar: BusinessCalendar,
     *,
     at: datetime,
+    opened_at: datetime | None = None,
     before: Reported = NOTHING_YET,
 ) -> tuple[list[str] | None, Any, Reported]:
     """What a report covers, its figures, and what has been counted now.
 
-    Where the window is not stated there are no figures, and the text says what the desk has to answer.
+    ``at``: when it is produced; ``opened_at``: when its period began, if that is not the same. Where the window is not
+    stated there are no figures, and the text says what the desk has to answer.
     """
-    window = window_of(row, period, calendar)
+    window = window_of(row, period, calendar, at if opened_at is None else opened_at)
     if window is None:
         return None, f"not-stated: the desk must set {row.owe}.covers", before
     covers = [calendar.local_date(instant).isoformat() for instant in window]

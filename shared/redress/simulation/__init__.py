@@ -1,0 +1,21 @@
+"""A desk in virtual time: the real core, timers, counting, duties, routing and notification rules, without servers.
+
+``World`` runs commands and lets time pass; ``scenario`` reads what a scenario and a desk file say; ``entries`` is what
+a world has to tell, in the order in which it happened.
+"""
+
+from redress.simulation.entries import Entry, Happened, Refused, Told
+from redress.simulation.scenario import Scenario, ScenarioRefused, read_desk, read_scenario
+from redress.simulation.world import World
+
+__all__ = [
+    "Entry",
+    "Happened",
+    "Refused",
+    "Scenario",
+    "ScenarioRefused",
+    "Told",
+    "World",
+    "read_desk",
+    "read_scenario",
+]
