@@ -10,13 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from complaints.adapters.telemetry import Health, health_routes
-from intake.bulk_routes import bulk_routes
+from intake.bulk_routes import BulkRoutes
 from intake.commands import Commands, Parts
-from intake.desk_routes import desk_routes, pack_routes
-from intake.door import ASKING, Door
+from intake.desk_routes import DeskRoutes, PackRoutes
+from intake.door import Door
+from intake.exchange import ASKING
 from intake.problems import Problem, answer
 from intake.queries import Queries
-from intake.routes import case_routes
+from intake.routes import CaseRoutes
 
 CODES = {404: "no-such-route", 405: "no-such-method", 406: "not-acceptable"}
 
@@ -31,10 +32,10 @@ def create_app(parts: Parts, health: Health) -> FastAPI:
         redoc_url=None,
     )
     commands = Commands(parts)
-    app.include_router(case_routes(parts, commands, Queries(parts, commands)))
-    app.include_router(desk_routes(parts, commands))
-    app.include_router(bulk_routes(parts, commands))
-    app.include_router(pack_routes())
+    app.include_router(CaseRoutes(parts, commands, Queries(parts, commands)).router())
+    app.include_router(DeskRoutes(parts, commands).router())
+    app.include_router(BulkRoutes(parts, commands).router())
+    app.include_router(PackRoutes().router())
     app.router.routes.extend(health_routes(health))
     app.add_middleware(Door, keys=parts.desks)
     app.add_exception_handler(HTTPException, _http_error)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, AsyncIterator
-from typing import Any, Final
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from typing import Final
 
 from complaints.adapters.database import Backoff
 from complaints.codec import to_json
@@ -20,7 +20,7 @@ from complaints.errors import Transient
 from complaints.events import stored_name
 from intake.commands import Asking, Commands, Parts, Sent, case_of
 from intake.problems import problem_of
-from intake.reading import json_of, struct_of, too_large
+from intake.reading import Limits, json_of, struct_of, too_large
 from intake.schemas import BulkLine, LineDone, LineRefused
 from intake.wanted import Wanted, understood
 
@@ -32,8 +32,6 @@ WINDOW: Final = 64
 PATIENCE: Final = 30.0
 """Seconds for which a line is tried again while the store is busy or away; its sender waits, as it should."""
 
-Result = tuple[int, bytes]
-
 
 class Bulk:
     """Takes the lines of bulk requests, each as a command of its own."""
@@ -41,7 +39,7 @@ class Bulk:
     def __init__(self, parts: Parts, commands: Commands, *, window: int = WINDOW) -> None:
         self._parts, self._commands, self._window = parts, commands, window
 
-    async def results(self, asking: Asking, chunks: AsyncIterable[bytes], desk: str | None) -> AsyncIterator[bytes]:
+    async def results(self, asking: Asking, chunks: AsyncIterable[bytes], desk: str | None) -> AsyncGenerator[bytes]:
         """A result line for each line that comes, in their order; ``desk``: of lines that name none.
 
         What ends early (the sender is gone) has done the lines that were under way, and no further ones.
@@ -79,9 +77,7 @@ class Bulk:
         """Starts a line, after those before it that are about the same complaints."""
         limits = self._parts.limits
         try:
-            if raw is None:
-                raise too_large("line", limits.body)
-            line = struct_of(json_of(raw, limits, what="line"), BulkLine, what="line")
+            line = struct_of(json_of(_whole(raw, limits), limits, what="line"), BulkLine, what="line")
             wanted = understood(asking.who, line, desk)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a line is told in its result
             return asyncio.create_task(refused(number, None, error, asking))
@@ -106,20 +102,18 @@ class InOrder:
     def __init__(self) -> None:
         self._last: dict[str, asyncio.Task[bytes]] = {}
 
-    def start(self, wanted: Wanted, work: Any) -> asyncio.Task[bytes]:
+    def start(self, wanted: Wanted, work: Callable[[], Awaitable[bytes]]) -> asyncio.Task[bytes]:
         """Starts work once everything started before about the same complaints has ended."""
-        about = (wanted.about, *wanted.others)
-        before = [task for one in about if (task := self._last.get(one)) is not None]
+        before = [task for one in (wanted.order, *wanted.others) if (task := self._last.get(one)) is not None]
 
         async def run() -> bytes:
             if before:
                 await asyncio.wait(before)
-            result: bytes = await work()
-            return result
+            return await work()
 
         task = asyncio.create_task(run())
-        self._last[wanted.about] = task
-        task.add_done_callback(lambda ended: self._forget(wanted.about, ended))
+        self._last[wanted.order] = task
+        task.add_done_callback(lambda ended: self._forget(wanted.order, ended))
         return task
 
     def _forget(self, about: str, ended: asyncio.Task[bytes]) -> None:
@@ -129,21 +123,16 @@ class InOrder:
 
 async def send(commands: Commands, asking: Asking, wanted: Wanted) -> Sent:
     """Sends what a line or an event asks for."""
-    more = {"at": wanted.at, "if_version": wanted.if_version}
-    match wanted.kind:
-        case "receive":
-            assert wanted.desk is not None  # noqa: S101 - `understood` has found one
-            return await commands.receive(asking, wanted.desk, wanted.body, wanted.key, label=wanted.label, **more)
-        case "duty":
-            assert wanted.desk is not None  # noqa: S101
-            return await commands.send_to_desk(asking, wanted.desk, wanted.command, wanted.body, wanted.key, **more)
-        case "case":
-            return await commands.send(
-                asking, wanted.complaint or "", wanted.command, wanted.body, wanted.key, desk=wanted.desk, **more
-            )
+    match wanted:
+        case Wanted(kind="receive", desk=str(desk)):
+            return await commands.receive(asking, desk, wanted.asked, label=wanted.label)
+        case Wanted(kind="duty", desk=str(desk)):
+            return await commands.send_to_desk(asking, desk, wanted.asked)
+        case _:
+            return await commands.send(asking, wanted.complaint or "", wanted.asked, desk=wanted.desk)
 
 
-async def _in_order(queue: asyncio.Queue[asyncio.Task[bytes] | None]) -> AsyncIterator[bytes]:
+async def _in_order(queue: asyncio.Queue[asyncio.Task[bytes] | None]) -> AsyncGenerator[bytes]:
     """The results in the order of the lines; those that are there already go out together."""
     task = await queue.get()
     while task is not None:
@@ -160,7 +149,7 @@ async def _in_order(queue: asyncio.Queue[asyncio.Task[bytes] | None]) -> AsyncIt
             block.append(task.result())
 
 
-async def lines(chunks: AsyncIterable[bytes], most: int) -> AsyncIterator[bytes | None]:
+async def lines(chunks: AsyncIterable[bytes], most: int) -> AsyncGenerator[bytes | None]:
     """The lines of a stream without their ends; None for one of more than ``most`` bytes, which is passed over."""
     rest, passing = b"", False
     async for chunk in chunks:
@@ -174,6 +163,12 @@ async def lines(chunks: AsyncIterable[bytes], most: int) -> AsyncIterator[bytes 
             rest, passing = b"", True
     if rest or passing:
         yield None if passing else rest
+
+
+def _whole(raw: bytes | None, limits: Limits) -> bytes:
+    if raw is None:
+        raise too_large("line", limits.body)
+    return raw
 
 
 def _line(number: int, sent: Sent) -> bytes:

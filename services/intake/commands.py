@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from uuid import UUID, uuid4
 
 from complaints.adapters.records import CommandRecord
 from complaints.codec import DESK, Recorded, event_data
-from complaints.commands import COMMAND_TYPES, DutyCommand, Receive, Sender, from_wire, name_of
+from complaints.commands import COMMAND_TYPES, SERVICE_COMMANDS, DutyCommand, Receive, Sender, from_wire
 from complaints.complaint import Complaint
 from complaints.desk_keys import Principal
 from complaints.desk_requests import Changed, DeskChange, OpenDesk
@@ -27,6 +27,10 @@ from intake.schemas import CommandBody, Done, EventOut
 
 RECEIVE: Final = "receive"
 DUTIES: Final = frozenset(name for name, kind in COMMAND_TYPES.items() if issubclass(kind, DutyCommand))
+CASE_COMMANDS: Final = tuple(
+    name for name in COMMAND_TYPES if name not in SERVICE_COMMANDS and name not in DUTIES and name != RECEIVE
+)
+DESK_COMMANDS: Final = tuple(name for name in COMMAND_TYPES if name in DUTIES and name not in SERVICE_COMMANDS)
 
 
 class Office(Protocol):
@@ -82,6 +86,17 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A command that is asked for. ``key``: the idempotency key; ``at``: its own instant, in an imported life."""
+
+    name: str
+    body: CommandBody
+    key: str | None = None
+    at: datetime | None = None
+    if_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     """A command that was handled."""
 
@@ -98,90 +113,66 @@ class Commands:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def receive(
-        self, asking: Asking, desk: str, body: CommandBody, key: str | None, *, label: str | None = None, **more: Any
-    ) -> Sent:
+    async def receive(self, asking: Asking, desk: str, asked: Asked, *, label: str | None = None) -> Sent:
         """Opens a case at a desk; under the same label (else key) it is the same case."""
         need_scope(asking.who, "write")
         need_desk(asking.who, desk)
-        name = key if label is None else label
-        id = uuid4() if name is None else complaint_id(desk, name)
-        return await self._send(asking, desk, str(id), RECEIVE, body, key, **more)
+        name = asked.key if label is None else label
+        case = uuid4() if name is None else complaint_id(desk, name)
+        return await self._send(asking, desk, str(case), asked)
 
-    async def send(
-        self,
-        asking: Asking,
-        complaint: str,
-        name: str,
-        body: CommandBody,
-        key: str | None,
-        *,
-        desk: str | None = None,
-        **more: Any,
-    ) -> Sent:
+    async def send(self, asking: Asking, complaint: str, asked: Asked, *, desk: str | None = None) -> Sent:
         """Sends a command to a case that is there; ``desk`` is its desk where the sender knows it.
 
         Raises: everything that `Handler.handle` raises; Refused: the key is not good for it.
         """
         need_scope(asking.who, "write")
-        if name not in COMMAND_TYPES or name == RECEIVE or name in DUTIES:
-            raise no_such_command(name)
-        need_role(asking.who, body.by, name)
-        id = uuid_of(complaint)
+        if asked.name not in COMMAND_TYPES or asked.name == RECEIVE or asked.name in DUTIES:
+            raise no_such_command(asked.name)
+        need_role(asking.who, asked.body.by, asked.name)
+        case = uuid_of(complaint)
         if desk is None:
-            desk = await self.desk_of_case(asking.who, id)
+            desk = await self.desk_of_case(asking.who, case)
         else:
             need_desk(asking.who, desk)
-        return await self._send(asking, desk, str(id), name, body, key, **more)
+        return await self._send(asking, desk, str(case), asked)
 
-    async def send_to_desk(
-        self, asking: Asking, desk: str, name: str, body: CommandBody, key: str | None, **more: Any
-    ) -> Sent:
+    async def send_to_desk(self, asking: Asking, desk: str, asked: Asked) -> Sent:
         """Sends a command about one of the desk's own duties."""
         need_scope(asking.who, "write")
         need_desk(asking.who, desk)
-        if name not in DUTIES:
-            raise no_such_command(name)
-        return await self._send(asking, desk, DESK, name, body, key, **more)
+        if asked.name not in DUTIES:
+            raise no_such_command(asked.name)
+        return await self._send(asking, desk, DESK, asked)
 
-    async def desk_of_case(self, who: Principal, id: UUID) -> str:
+    async def desk_of_case(self, who: Principal, case: UUID) -> str:
         """The desk of a case: a key's own, or for an operator's key the one that received it.
 
         Raises: Unknown(no-such-complaint).
         """
         if who.desk != EVERY_DESK:
             return who.desk
-        first = await self._parts.store.read(id, upto=1)
+        first = await self._parts.store.read(case, upto=1)
         if not first or first[0].category != "complaint":
-            raise no_such_complaint(str(id))
+            raise no_such_complaint(str(case))
         return first[0].desk
 
-    async def _send(
-        self,
-        asking: Asking,
-        desk: str,
-        complaint: str,
-        name: str,
-        body: CommandBody,
-        key: str | None,
-        *,
-        at: datetime | None = None,
-        if_version: int | None = None,
-    ) -> Sent:
-        need_role(asking.who, body.by, name)
-        for field in ("person", "role"):
-            if rule := name_rule(getattr(body.by, field), self._parts.limits):
+    async def _send(self, asking: Asking, desk: str, complaint: str, asked: Asked) -> Sent:
+        body, key = asked.body, asked.key
+        need_role(asking.who, body.by, asked.name)
+        for field, said in (("person", body.by.person), ("role", body.by.role)):
+            if rule := name_rule(said, self._parts.limits):
                 raise Malformed(f"by.{field}", rule)
-        id = uuid4() if key is None else command_id(desk, asking.who.frontend, key)
-        now = self._parts.now()
-        command = from_wire(name, body.data, id=id, complaint=complaint, at=at or now, by=body.by)
+        command_uuid = uuid4() if key is None else command_id(desk, asking.who.frontend, key)
+        at = self._parts.now() if asked.at is None else asked.at
+        command = from_wire(asked.name, body.data, id=command_uuid, complaint=complaint, at=at, by=body.by)
+        received = isinstance(command, Receive)
         if isinstance(command, Receive) and command.imported:
             need_scope(asking.who, "import")
-        handled = await self._parts.handler.handle(desk, command, context=asking.context, if_version=if_version)
-        if isinstance(command, Receive) and not handled.events:
+        handled = await self._parts.handler.handle(desk, command, context=asking.context, if_version=asked.if_version)
+        if received and not handled.events:
             raise CommandReused("another frontend of this desk has received a complaint under this key")
-        received = isinstance(command, Receive)
-        return Sent(desk=desk, complaint=complaint, command_id=id, handled=handled, received=received)
+        return Sent(desk=desk, complaint=complaint, command_id=command_uuid, handled=handled, received=received)
 
 
 def name_rule(name: str, limits: Limits) -> str | None:
@@ -210,6 +201,8 @@ def no_such_command(name: str) -> Malformed:
 def done(sent: Sent, correlation_id: UUID) -> Done:
     """The answer to a command."""
     handled = sent.handled
+    case = case_of(handled.state)
+    before = handled.version - len(handled.events)
     return Done(
         id=sent.complaint,
         desk=sent.desk,
@@ -223,12 +216,12 @@ def done(sent: Sent, correlation_id: UUID) -> Done:
             EventOut(
                 at=event.at,
                 complaint=sent.complaint,
-                event=stored_name(event, case_of(handled.state)),
+                event=stored_name(event, case),
                 clause=event.clause,
                 rule=event.rule,
                 inputs=event.inputs,
                 data=event_data(event),
-                version=handled.version - len(handled.events) + n,
+                version=before + n,
                 position=handled.first_position + n - 1,
             )
             for n, event in enumerate(handled.events, 1)

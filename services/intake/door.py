@@ -20,11 +20,11 @@ from complaints.adapters.logs import context
 from complaints.identity import REDRESS_NS
 from intake.auth import Keys, principal_of
 from intake.commands import Asking
+from intake.exchange import ASKING
 from intake.problems import answer, problem_of
 
 logger = logging.getLogger(__name__)
 
-ASKING: Final = "redress.asking"
 OPEN: Final = frozenset(("/health/live", "/health/ready", "/metrics"))
 """What answers without a key."""
 PAGES: Final = frozenset(("/docs", "/redoc", "/openapi.json"))
@@ -71,7 +71,7 @@ class Door:
                     who=who, correlation_id=correlation_id, traceparent=telemetry.traceparent() or parent
                 )
                 await self._app(scope, receive, sending)
-            except Exception as error:  # noqa: BLE001 - nothing may leave the door but a response
+            except Exception as error:  # nothing may leave the door but a response
                 problem = problem_of(error)
                 if problem.status == 500:
                     logger.exception("request.failed", extra={"route": _route(scope)})

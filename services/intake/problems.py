@@ -18,10 +18,8 @@ from complaints.errors import (
     PackRefused,
     RedressError,
     Rejected,
-    StoreBusy,
     Transient,
     Unknown,
-    Unsettled,
 )
 from complaints.events import Clause
 
@@ -32,9 +30,10 @@ FORBIDDEN: Final = frozenset(("not-allowed", "not-your-step", "not-your-fact", "
 NOT_FOUND: Final = frozenset(("no-such-complaint", "no-such-command"))
 PRECONDITION: Final = "version-conflict"
 CONTENT: Final = frozenset((
-    "facts-missing", "in-the-future", "malformed", "medium-needed", "no-such-case", "no-such-channel", "no-such-decision",
-    "no-such-department", "no-such-duty", "no-such-fact", "no-such-item", "no-such-link", "no-such-outcome", "no-such-person",
-    "no-such-role", "no-such-step", "not-a-choice", "not-a-time", "text-refused", "to-whom", "too-old",
+    "facts-missing", "in-the-future", "malformed", "medium-needed", "no-such-case", "no-such-channel",
+    "no-such-decision", "no-such-department", "no-such-duty", "no-such-fact", "no-such-item", "no-such-link",
+    "no-such-outcome", "no-such-person", "no-such-role", "no-such-step", "not-a-choice", "not-a-time", "text-refused",
+    "to-whom", "too-old",
 ))  # fmt: skip
 """What was said is refused, whatever the state; every other refusal is one of the state."""
 
@@ -109,8 +108,6 @@ def problem_of(error: Exception) -> Problem:  # noqa: PLR0911 - one arm an error
             )
         case Rejected():
             return _of_rejected(error)
-        case Unknown(code="no-such-key"):
-            return Problem(status=401, code=error.code, detail=error.why)
         case Unknown():
             return Problem(status=404, code=error.code, detail=error.why, more=error.data)
         case CommandReused():
@@ -119,12 +116,8 @@ def problem_of(error: Exception) -> Problem:  # noqa: PLR0911 - one arm an error
             return Problem(
                 status=422, code=error.code, detail=error.why, rule=error.reason, clause=error.clause, more=error.data
             )
-        case Unsettled():
-            return Problem(status=409, code=error.code, detail=error.why, more=error.data)
-        case StoreBusy():
-            return Problem(status=503, code=error.code, detail=error.why, more=error.data, retry_after=1)
         case Transient():
-            return Problem(status=503, code=error.code, detail=error.why, more=error.data, retry_after=2)
+            return Problem(status=503, code=error.code, detail=error.why, more=error.data, retry_after=1)
         case RedressError():
             return Problem(status=409, code=error.code, detail=error.why, more=error.data)
         case _:

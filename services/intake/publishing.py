@@ -42,14 +42,14 @@ EscalationOf = Callable[[StoredEvent], bytes | None]
 
 _POLL: Final = 0.25
 """Seconds between looks at the log while nothing hints that it has grown."""
-_CHECKPOINTS: Final = 1.0
-"""Seconds between looks for new checkpoints."""
+_LOOK_AROUND: Final = 1.0
+"""Seconds between looks for new checkpoints, and whether we still lead."""
 
 _READ = f"SELECT {COLUMNS} FROM es.event WHERE shard = $1 AND pos > $2 ORDER BY pos LIMIT $3"  # noqa: S608 - constants
 
 
 class LeadLost(Transient):
-    """Another relay leads the shard."""
+    """Another relay leads the shard, or somebody has moved its place: begin again from what is on record."""
 
     code = "lead-lost"
 
@@ -92,7 +92,7 @@ class Publication:
         self._shard, self._epoch, self._batch = shard, place.epoch, batch
         self._read_upto, self._checkpoint_size = place.position, place.checkpoint_size
         self._noted = place.position
-        self._looked_for_checkpoints = 0.0
+        self._looked_around = 0.0
 
     async def go_on(self) -> NoReturn:
         """Publishes until it fails. Raises: LeadLost, KafkaError, and what the database raises."""
@@ -112,7 +112,7 @@ class Publication:
                 waiting = waiting[len(on_its_way.events) :]
             if arrived is not None:
                 await self._note(arrived)
-            await self._publish_checkpoints()
+            await self._look_around()
             if arrived is None and on_its_way is None:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(news.wait(), _POLL)
@@ -159,11 +159,17 @@ class Publication:
         ESCALATIONS.labels(self._shard).inc(arrived.escalations)
         self._noted = last.position
 
+    async def _look_around(self) -> None:
+        """Now and then, also while nothing happens."""
+        if (now := time.monotonic()) - self._looked_around < _LOOK_AROUND:
+            return
+        self._looked_around = now
+        if await self._connection.fetchval("SELECT epoch FROM es.relay WHERE shard = $1", self._shard) != self._epoch:
+            raise LeadLost(f"shard {self._shard} is in another epoch")
+        await self._publish_checkpoints()
+
     async def _publish_checkpoints(self) -> None:
         """Publishes the checkpoints over what is published."""
-        if (now := time.monotonic()) - self._looked_for_checkpoints < _CHECKPOINTS:
-            return
-        self._looked_for_checkpoints = now
         rows = await self._connection.fetch(
             "SELECT size, root, issued_at, note FROM es.checkpoint "
             "WHERE shard = $1 AND size > $2 AND size <= $3 ORDER BY size",

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
 from complaints.commands import Sender
-from complaints.events import Clause
+from complaints.complaint import Breach
+from complaints.duties import Owed as OwedDuty
+from complaints.events import Clause, Facts, FactValue, Origin
+from complaints.explanations import Explanation
+from complaints.procedure.model import Duty, Verb
+from complaints.sla import ClockPhase
+from complaints.work import Undecided
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,8 +50,13 @@ class BulkLine(Body, frozen=True, kw_only=True):
     if_version: int | None = None
 
 
-class EventOut(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that a command led to."""
+class Out(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer, or a part of one. What is not known is null."""
+
+
+# --- what commands answer ---
+class EventOut(Out, frozen=True, kw_only=True):
+    """An event that a command led to. ``data``: as the vocabulary has it for this event."""
 
     at: datetime
     complaint: str
@@ -53,12 +64,12 @@ class EventOut(msgspec.Struct, frozen=True, kw_only=True):
     clause: Clause
     rule: str | None
     inputs: dict[str, Any]
-    data: Any
+    data: dict[str, Any]
     version: int
     position: int
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True):
+class Done(Out, frozen=True, kw_only=True):
     """What a command did; a repeat answers as the first time. Nothing decided: no events, positions 0."""
 
     id: str
@@ -83,7 +94,7 @@ class LineDone(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     first_position: int
     last_position: int
     duplicate: bool = False
-    events: list[str] = msgspec.field(default_factory=list)
+    events: list[str] = []
 
 
 class LineRefused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -93,3 +104,272 @@ class LineRefused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     status: int
     id: str | None = None
     problem: dict[str, Any]
+
+
+# --- how a case stands ---
+class StepOut(Out, frozen=True, kw_only=True):
+    """A step that something happened to. ``signed``: as whom, and who, of each record in this round."""
+
+    state: Literal["waiting", "open", "over"]
+    outcome: str | None
+    round: int
+    attempts: int
+    by: str | list[str]
+    duty: str
+    opened_at: datetime | None
+    opens_at: datetime | None
+    over_at: datetime | None
+    person: str | None
+    signed: tuple[tuple[str, str], ...]
+    period: str | None
+
+
+class ClockOut(Out, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """A clock as it stands."""
+
+    state: ClockPhase
+    from_: datetime
+    due_at: datetime | None
+    late: bool
+    word: str | None
+    provisional: bool
+    clause: Clause
+
+
+class CaseOut(Out, frozen=True, kw_only=True):
+    """A case as it stands. ``hidden``: facts that a clause keeps from whoever looks."""
+
+    id: str
+    desk: str
+    version: int
+    case: str
+    status: Literal["open", "closed"]
+    pack: str
+    pack_version: int
+    desk_version: int
+    calendar: str
+    imported: bool
+    received_at: datetime | None
+    last_at: datetime | None
+    closed_at: datetime | None
+    reopened_at: datetime | None
+    channel: str
+    receiver: str
+    holder: str
+    arrived_closed: bool
+    complainant: str | None
+    contact: dict[str, str]
+    subject: str | None
+    grade: str | int | None
+    owner: str | int | None
+    again_of: Origin | None
+    links: tuple[Origin, ...]
+    asked: tuple[str, ...]
+    facts: Facts
+    decided: dict[str, str | int]
+    counts: dict[str, int]
+    items: dict[str, dict[str, dict[str, FactValue]]]
+    milestones: dict[str, datetime]
+    steps: dict[str, StepOut]
+    clocks: dict[str, ClockOut]
+    breaches: tuple[Breach, ...]
+    holds: dict[str, datetime]
+    assignees: dict[str, str]
+    lacking: dict[str, str]
+    erased: tuple[str, ...]
+    hidden: list[str]
+
+
+class RecordedOut(Out, frozen=True, kw_only=True):
+    """An event of the log with everything that it rests on."""
+
+    at: datetime
+    complaint: str
+    event: str
+    clause: Clause
+    data: dict[str, Any]
+    version: int
+    position: int
+    recorded_at: datetime
+    pack: str | None
+    pack_version: int | None
+    desk_version: int
+    rule: str | None
+    inputs: dict[str, Any]
+    by: Sender
+    command_id: str
+    correlation_id: str | None
+    causation_id: str | None
+    hash: str
+    previous_hash: str
+
+
+class HistoryOut(Out, frozen=True, kw_only=True):
+    """A page of a case's history. ``next``: where it goes on, null at its end."""
+
+    id: str
+    desk: str
+    version: int
+    events: list[dict[str, Any]]
+    next: str | None
+
+
+class ClocksOut(Out, frozen=True, kw_only=True):
+    """The clocks of a case, explained at an instant."""
+
+    id: str
+    desk: str
+    version: int
+    at: datetime
+    clocks: list[Explanation]
+
+
+# --- what is owed in a case ---
+class FactOut(Out, frozen=True, kw_only=True):
+    """A fact that can be said. ``known``: somebody has said it."""
+
+    fact: str
+    type: str
+    title: str | None
+    en: str | None
+    choices: tuple[str, ...]
+    by: tuple[str, ...]
+    personal: bool
+    clause: Clause
+    known: bool
+
+
+class WhoOut(Out, frozen=True, kw_only=True):
+    """Somebody who may record a step: the pack's name, the role behind it now, the person who was named."""
+
+    name: str
+    role: str | None
+    person: str | None
+
+
+class HeldOut(Out, frozen=True, kw_only=True):
+    """A hold that forbids a step for now."""
+
+    hold: str
+    clause: Clause
+    says: str | None
+    en: str | None
+
+
+class RecordOut(Out, frozen=True, kw_only=True):
+    """What can be recorded of a step, and by which commands."""
+
+    commands: list[str]
+    outcomes: tuple[str, ...]
+    to: tuple[str, ...]
+    medium: tuple[str, ...]
+    item: str | None
+    form: str | None
+    facts: list[FactOut]
+
+
+class RowOut(Out, frozen=True, kw_only=True):
+    """A step's row of the procedure. ``en``: our translation of ``says``."""
+
+    step: str
+    verb: Verb
+    milestone: str | None
+    duty: Duty
+    by: str | list[str]
+    clause: Clause
+    says: str | None
+    en: str | None
+    guidance: tuple[str, ...]
+
+
+class OpenStepOut(RowOut, frozen=True, kw_only=True):
+    """A step that is open. ``word``: the text's own where it gives no date; ``stale``: the case has moved on."""
+
+    who: list[list[WhoOut]]
+    since: datetime | None
+    round: int
+    attempts: int
+    signed: tuple[tuple[str, str], ...]
+    due_at: datetime | None
+    late: bool
+    provisional: bool
+    paused: bool
+    word: str | None
+    stale: bool
+    held_by: list[HeldOut]
+    record: RecordOut
+
+
+class WaitingStepOut(RowOut, frozen=True, kw_only=True):
+    """A step that will open: after these steps, at that instant."""
+
+    waits_for: list[str]
+    opens_at: datetime | None
+
+
+class CommandsOut(Out, frozen=True, kw_only=True, rename="kebab"):
+    """What can be sent beside records of steps."""
+
+    record_facts: list[str]
+    add_item: list[str]
+    judge: list[str]
+    link: list[str]
+
+
+class StepsOut(Out, frozen=True, kw_only=True):
+    """What is owed, what may be done, what waits; questions without an answer; tables that wait for facts."""
+
+    id: str
+    desk: str
+    version: int
+    at: datetime
+    owed: list[OpenStepOut]
+    may: list[OpenStepOut]
+    waiting: list[WaitingStepOut]
+    asked: list[FactOut]
+    undecided: list[Undecided]
+    commands: CommandsOut
+
+
+# --- desks ---
+class DeskSummary(Out, frozen=True, kw_only=True):
+    """A desk in a list."""
+
+    desk: str
+    version: int
+    title: str
+    timezone: str
+    locale: str
+    pack: str | None
+    pack_version: int | None
+
+
+class DesksOut(Out, frozen=True, kw_only=True):
+    """The desks that a key sees."""
+
+    desks: list[DeskSummary]
+
+
+class DutyRowOut(Out, frozen=True, kw_only=True):
+    """A duty as the procedure states it."""
+
+    owe: str
+    clause: Clause
+    says: str | None
+    en: str | None
+    every: str
+    day: str
+    time: str | None
+    by: tuple[str, ...]
+    to: tuple[str, ...]
+    duty: Duty
+    draws_sample: bool
+
+
+class DutiesOut(Out, frozen=True, kw_only=True):
+    """What a desk owes without a case, and the periods so far."""
+
+    desk: str
+    version: int
+    duties: list[DutyRowOut]
+    periods: list[OwedDuty]

@@ -8,17 +8,17 @@ instant at which it was sent, and the case is marked as imported.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from complaints.codec import DESK
 from complaints.desk_keys import Principal
 from complaints.errors import Malformed
 from complaints.identity import EVERY_DESK, complaint_id
 from intake.auth import allows, desk_of, need_scope
-from intake.commands import DUTIES, RECEIVE
+from intake.commands import DUTIES, RECEIVE, Asked
 from intake.schemas import BulkLine, CommandBody
 
 LONGEST: Final = 255
@@ -27,26 +27,18 @@ LONGEST: Final = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A command that is asked for. ``complaint``: the id, as far as it is known; ``others``: those that it names.
+    """A command and what it is for. ``complaint``: its id, as far as it is known; ``others``: those that it names.
 
-    ``desk`` may be None only for a case that is named by its id.
+    ``desk`` may be None only for a case that is named by its id. ``order``: what is done in order has the same one.
     """
 
     kind: Literal["receive", "case", "duty"]
-    command: str
-    body: CommandBody
+    asked: Asked
     desk: str | None
     complaint: str | None
-    label: str | None
-    key: str | None
-    at: datetime | None
-    if_version: int | None
+    label: str | None = None
     others: tuple[str, ...] = ()
-
-    @property
-    def about(self) -> str:
-        """What has to be done in order."""
-        return self.complaint or f"{self.kind}:{self.desk}:{self.key or id(self)}"
+    order: str
 
 
 def understood(who: Principal, line: BulkLine, default_desk: str | None) -> Wanted:
@@ -56,19 +48,22 @@ def understood(who: Principal, line: BulkLine, default_desk: str | None) -> Want
     """
     _check_names(line)
     desk = line.desk if line.desk is not None else default_desk
+    if line.at is not None:
+        need_scope(who, "import")
     if line.command in DUTIES:
-        return _wanted(line, "duty", desk_of(who, desk, field="desk"), complaint=None, label=None, key=line.key)
+        desk = desk_of(who, desk, field="desk")
+        return Wanted(kind="duty", asked=_asked(line), desk=desk, complaint=None, order=f"{DESK}:{desk}")
     if line.command == RECEIVE:
         return _receipt(who, line, desk_of(who, desk, field="desk"))
     if line.complaint is None:
         raise Malformed("complaint", "is missing")
-    if line.at is not None:
-        need_scope(who, "import")
-    if not _is_id(line.complaint) or who.desk != EVERY_DESK or desk is not None:
+    if desk is not None or who.desk != EVERY_DESK or not _is_id(line.complaint):
         desk = desk_of(who, desk, field="desk")
     complaint = _resolved(line.complaint, desk)
     data, others = _referring(line.data, line.command, desk)
-    return _wanted(line, "case", desk, complaint=complaint, label=None, key=line.key, data=data, others=others)
+    return Wanted(
+        kind="case", asked=_asked(line, data=data), desk=desk, complaint=complaint, others=others, order=complaint
+    )
 
 
 def _receipt(who: Principal, line: BulkLine, desk: str) -> Wanted:
@@ -76,42 +71,26 @@ def _receipt(who: Principal, line: BulkLine, desk: str) -> Wanted:
         raise Malformed("complaint", "must be a label of your own: a new complaint is given its id")
     data, others = _referring(line.data, RECEIVE, desk)
     at = line.at
-    if at is not None:
-        need_scope(who, "import")
-    elif allows(who, "import"):
+    if at is None and allows(who, "import"):
         at = _instant(data.get("occurred_at"))
     if at is not None:
         data = {"occurred_at": at.isoformat(), **data, "imported": True}
     label = line.complaint if line.complaint is not None else line.key
-    key = line.key if line.key is not None else line.complaint
     complaint = str(complaint_id(desk, label)) if label is not None else None
-    return _wanted(line, "receive", desk, complaint=complaint, label=label, key=key, at=at, data=data, others=others)
-
-
-def _wanted(
-    line: BulkLine,
-    kind: Literal["receive", "case", "duty"],
-    desk: str | None,
-    *,
-    complaint: str | None,
-    label: str | None,
-    key: str | None,
-    at: datetime | None = None,
-    data: dict[str, Any] | None = None,
-    others: tuple[str, ...] = (),
-) -> Wanted:
     return Wanted(
-        kind=kind,
-        command=line.command,
-        body=CommandBody(by=line.by, data=line.data if data is None else data),
+        kind="receive",
+        asked=replace(_asked(line, data=data), key=line.key if line.key is not None else label, at=at),
         desk=desk,
-        complaint=complaint if kind != "duty" else f"{DESK}:{desk}",
+        complaint=complaint,
         label=label,
-        key=key,
-        at=at if kind == "receive" else line.at,
-        if_version=line.if_version,
         others=others,
+        order=complaint or str(uuid4()),
     )
+
+
+def _asked(line: BulkLine, *, data: dict[str, Any] | None = None) -> Asked:
+    body = CommandBody(by=line.by, data=line.data if data is None else data)
+    return Asked(name=line.command, body=body, key=line.key, at=line.at, if_version=line.if_version)
 
 
 def _check_names(line: BulkLine) -> None:
