@@ -17,6 +17,7 @@ from complaints.procedure import coverage as covering
 from complaints.procedure import schema as schemas
 from complaints.procedure.library import PackFile, clauses_of, find_pack, packs
 from complaints.procedure.model import Procedure
+from redress import packs_fields
 from redress.packs_shown import rows_of
 
 app = typer.Typer(no_args_is_help=True, help="The procedure packs: check, read and compare them with their text.")
@@ -180,6 +181,21 @@ def schema(
     write.parent.mkdir(parents=True, exist_ok=True)
     write.write_text(schemas.document(), encoding="utf-8")
     _say([{"file": str(write)}], json_, "{file}")
+
+
+@app.command()
+def fields(
+    write: Annotated[Path | None, typer.Option("--write", metavar="FILE", help="Renews the list in that page.")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Every field of the pack language; or renews the page that lists them."""
+    if write is not None:
+        write.write_text(packs_fields.renewed(write.read_text(encoding="utf-8")), encoding="utf-8")
+        _say([{"file": str(write)}], json_, "{file}")
+    elif json_:
+        _say(packs_fields.rows(), json_, "")
+    else:
+        typer.echo(packs_fields.markdown(), nl=False)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from complaints.procedure.library import packs
 from redress.packs import app
 from tests.domain.procedure.packfiles import WHOLE
 
+LANGUAGE = Path(__file__).parents[2] / "docs" / "language.md"
 RUNNER = CliRunner()
 
 
@@ -157,6 +158,19 @@ def test_schema_prints_or_writes_the_schema_of_a_pack(tmp_path: Path) -> None:
     file = tmp_path / "docs" / "pack.schema.json"
     assert lines("schema", "--write", str(file)) == [{"file": str(file)}]
     assert file.read_text(encoding="utf-8") == schema.document()
+
+
+def test_every_field_of_the_language_is_listed_and_the_page_is_current(tmp_path: Path) -> None:
+    rows = lines("fields")
+    assert {"steps.rows", "desk.report: count", "pack.in-force"} <= {row["section"] for row in rows}
+    (limit,) = (row for row in rows if (row["section"], row["field"]) == ("steps.rows", "within"))
+    assert (limit["reading"], limit["silence"]) == (True, ["not-stated", "soft"])
+    assert "**`steps.rows.extend`**" in run("fields")
+
+    page = tmp_path / "language.md"
+    page.write_text(LANGUAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    run("fields", "--write", str(page))
+    assert page.read_text(encoding="utf-8") == LANGUAGE.read_text(encoding="utf-8")
 
 
 def test_a_pack_that_is_none_is_said_to_be_none() -> None:

@@ -111,12 +111,12 @@ def _whole(words: str, least: int | None = None) -> Shape:
 
 def choice(*values: str) -> Shape:
     """One of these words."""
-    words = ", ".join(values)
+    words = f"one of {', '.join(values)}" if len(values) > 1 else values[0]
 
     def wrong(value: Any) -> str | None:
-        return None if value in values else f"one of {words} stands here, not {_kind(value)}"
+        return None if value in values else f"{words} stands here, not {_kind(value)}"
 
-    return Shape(f"one of {words}", {"enum": list(values)}, wrong)
+    return Shape(words, {"enum": list(values)}, wrong)
 
 
 def _wrong_limit(value: Any) -> str | None:
