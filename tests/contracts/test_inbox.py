@@ -397,6 +397,24 @@ async def test_a_handler_may_speak_to_the_database_through_sqlalchemy(bench: Ben
     assert await bench.effects() == [1]
 
 
+async def test_a_consumer_waits_for_a_topic_that_nobody_has_created_yet(
+    kafka: Kafka, pool: asyncpg.Pool, producer: AIOKafkaProducer
+) -> None:
+    bench = await Bench.over(kafka, pool, producer, f"{kafka.topic_prefix}later")
+    consumer = bench.consumer()
+    async with running(consumer.run()):
+
+        async def waits() -> bool:
+            return consumer.why_not_ready() == "waits: TopicMissing"
+
+        await until(waits)
+        await new_topic(kafka, "later", partitions=1)
+        await bench.happened("a", 1, 1)
+        await until(consumer.caught_up)
+        assert consumer.why_not_ready() is None
+    assert await bench.effects() == [1]
+
+
 async def test_what_was_committed_is_told_after_the_commit(bench: Bench) -> None:
     told: list[int | None] = []
 

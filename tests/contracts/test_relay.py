@@ -26,8 +26,9 @@ from complaints.adapters.settings import Database, Http, Kafka, Settings
 from complaints.ports import GENESIS, Append, NewEvent, StoredEvent
 from intake.publishing import LeadLost, Place, Publication
 from intake.relay import LOCK, Relay, build
+from intake.rewind import rewind
 from tests import servers
-from tests.contracts.bus import Bench, everything_on, running, until
+from tests.contracts.bus import Bench, delete_topic, everything_on, running, until
 
 CLAUSE = "19:第十七条(二)"
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -352,6 +353,38 @@ async def test_a_relay_process_killed_again_and_again_loses_nothing(
     assert in_order(messages)
     async with open_producer(kafka, client="test") as producer:
         assert sorted(await used(pool, kafka, producer)) == list(range(1, head + 1))
+
+
+async def test_lost_topics_are_filled_again_from_the_log_and_nothing_is_used_twice(
+    log: Log, pool: asyncpg.Pool, kafka: Kafka
+) -> None:
+    streams = [uuid4() for _ in range(5)]
+    for stream in streams:
+        await log.append(stream, 4)
+    topics = Topics(kafka.topic_prefix)
+    one = relay(pool, kafka)
+    async with open_producer(kafka, client="test") as producer, running(one.run()):
+        bench = await Bench.over(kafka, pool, producer, topics.events)
+        await until(one.caught_up)
+        before = bench.consumer(check_versions=True)
+        async with running(before.run()):
+            await until(before.caught_up)
+        await delete_topic(kafka, topics.events)
+
+        async def created_again() -> bool:  # the cluster forgets the old one in its own time
+            return topics.events in await create_topics(kafka)
+
+        await until(created_again)
+        assert await rewind(pool, 0)
+        assert not await rewind(pool, 10**9)
+        await until(one.caught_up)
+        await log.append(streams[0], 2)
+        await until(one.caught_up)
+        after = bench.consumer(check_versions=True)
+        async with running(after.run()):
+            await until(after.caught_up)
+            assert after.why_not_ready() is None
+        assert sorted(await bench.effects()) == list(range(1, 23))
 
 
 async def test_the_relay_service_starts_shows_its_health_and_stops(log: Log, log_url: str, kafka: Kafka) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from complaints.adapters.service import Service, serving, settled
 from complaints.adapters.telemetry import Health, health_app, span, trace_id, traceparent
@@ -143,3 +148,35 @@ async def test_a_service_without_an_app_shows_its_health() -> None:
 def test_nothing_is_traced_until_somebody_wants_traces() -> None:
     with span("x", parents=["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]):
         assert (traceparent(), trace_id()) == (None, None)
+
+
+async def test_traces_go_on_through_their_parents_and_out_to_the_endpoint_that_the_environment_names() -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    received: list[str] = []
+
+    async def take(request: Request) -> Response:
+        received.append(request.url.path + " " + str(b"redress-routing" in await request.body()))
+        return Response()
+
+    program = (
+        "from complaints.adapters.telemetry import set_up_tracing, span, traceparent\n"
+        "set_up_tracing('routing')\n"
+        f"with span('handle', parents=['{parent}'], complaint='c1'):\n"
+        "    print(traceparent())\n"
+        f"with span('handle', parents=['{parent}', None, '{parent[:-1]}0'], records=2):\n"
+        "    print(traceparent())\n"
+    )
+    collector = Starlette(routes=[Route("/v1/traces", take, methods=["POST"])])
+    async with serving(collector, "127.0.0.1", 0) as port:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            program,
+            env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await child.communicate()
+    below, linked = output.decode().split()
+    assert below.split("-")[1] == parent.split("-")[1]
+    assert linked.split("-")[1] != parent.split("-")[1]  # of several parents none is the one
+    assert received == ["/v1/traces True"]

@@ -19,7 +19,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 from prometheus_client import Counter, Histogram
 
 from complaints.adapters.dead_letters import DeadLetters, Letter, Refusal, dead_letter_record, refusal
-from complaints.adapters.kafka import OnAssigned, Topics, member_options, publish, silence
+from complaints.adapters.kafka import OnAssigned, Topics, member_options, publish, require_topic, silence
 from complaints.adapters.logs import context
 from complaints.adapters.patience import Patience
 from complaints.adapters.records import CommandRecord, Message, command_of, message_of
@@ -89,9 +89,10 @@ class CommandConsumer:
 
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(**member_options(self._kafka, self.name))
-        consumer.subscribe([self.topic], listener=OnAssigned(self._assigned))
         try:
             await consumer.start()
+            await require_topic(consumer, self.topic)
+            consumer.subscribe([self.topic], listener=OnAssigned(self._assigned))
             self._consumer = consumer
             while True:
                 await self._step(consumer)

@@ -18,7 +18,7 @@ from prometheus_client import Gauge, Histogram
 
 from complaints.adapters.effects import Effects
 from complaints.adapters.inbox import Place, Standing, Transactions, standing
-from complaints.adapters.kafka import OnAssigned, member_options, silence
+from complaints.adapters.kafka import OnAssigned, member_options, require_topic, silence
 from complaints.adapters.patience import Patience
 from complaints.adapters.records import Message, message_of
 from complaints.adapters.settings import Kafka
@@ -112,9 +112,10 @@ class Consumer(Generic[T, C]):
     @asynccontextmanager
     async def _member(self) -> AsyncIterator[AIOKafkaConsumer]:
         consumer = AIOKafkaConsumer(**member_options(self._kafka, self.name))
-        consumer.subscribe([self.topic], listener=OnAssigned(self._assigned))
         try:
             await consumer.start()
+            await require_topic(consumer, self.topic)
+            consumer.subscribe([self.topic], listener=OnAssigned(self._assigned))
             self._consumer = consumer
             yield consumer
         finally:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -14,12 +14,13 @@ from uuid import UUID
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, LeaderNotAvailableError, TopicAlreadyExistsError, for_code
 
 from complaints.adapters.database import Backoff
 from complaints.adapters.records import CommandRecord, Record, command_record
 from complaints.adapters.settings import Kafka
 from complaints.commands import Command, data_of, name_of
+from complaints.errors import Transient
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,12 @@ class Topics:
 
 class TopicsDiffer(RuntimeError):
     """A topic exists with another number of partitions than the settings say; keys would change their partition."""
+
+
+class TopicMissing(Transient):
+    """The topic has not been created yet."""
+
+    code = "topic-missing"
 
 
 def client_options(kafka: Kafka) -> dict[str, Any]:
@@ -110,14 +117,22 @@ def silence(consumer: AIOKafkaConsumer | None) -> str | None:
     return None
 
 
+async def require_topic(consumer: AIOKafkaConsumer, topic: str) -> None:
+    """Returns if the topic is there; a member that subscribes to one that is not might not notice when it comes.
+
+    Raises: TopicMissing.
+    """
+    if topic not in await consumer.topics():
+        raise TopicMissing(f"no topic is called {topic}")
+
+
 async def create_topics(kafka: Kafka) -> list[str]:
     """Creates the topics that are missing, with explicit partitions, copies and retention; returns their names.
 
     Raises:
-        TopicsDiffer: an event or command topic has another number of partitions.
+        TopicsDiffer: a topic has another number of partitions.
         KafkaError: the cluster refused, or cannot be reached.
     """
-    topics = Topics(kafka.topic_prefix)
     wanted = {topic.name: topic for topic in layout(kafka)}
     admin = AIOKafkaAdminClient(**client_options(kafka))
     await admin.start()
@@ -125,10 +140,7 @@ async def create_topics(kafka: Kafka) -> list[str]:
         existing = set(await admin.list_topics())
         missing = [topic for name, topic in wanted.items() if name not in existing]
         created = await _create(admin, missing) if missing else []
-        for described in await admin.describe_topics([topics.events, topics.commands]):
-            found, name = len(described["partitions"]), described["topic"]
-            if name in existing and found != kafka.partitions:
-                raise TopicsDiffer(f"{name} has {found} partitions, the settings say {kafka.partitions}")
+        await _all_there(admin, wanted)
     finally:
         await admin.close()
     if created:
@@ -145,6 +157,21 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> list[st
         elif code != TopicAlreadyExistsError.errno:  # another process was faster
             raise for_code(code)(name)
     return created
+
+
+async def _all_there(admin: AIOKafkaAdminClient, wanted: Mapping[str, NewTopic]) -> None:
+    """Returns when every topic can be used: a cluster tells of a new one, and finds its leaders, in its own time."""
+    backoff = Backoff(patience=30.0)
+    while True:
+        described = {each["topic"]: each["partitions"] for each in await admin.describe_topics(list(wanted))}
+        for name, topic in wanted.items():
+            if described[name] and len(described[name]) != topic.num_partitions:
+                found = len(described[name])
+                raise TopicsDiffer(f"{name} has {found} partitions, the settings say {topic.num_partitions}")
+        if all(partitions and all(p["leader"] >= 0 for p in partitions) for partitions in described.values()):
+            return
+        if not await backoff.wait():
+            raise LeaderNotAvailableError
 
 
 def layout(kafka: Kafka) -> Iterable[NewTopic]:
