@@ -60,7 +60,10 @@ def on_engine(engine: AsyncEngine) -> Transactions[AsyncConnection]:
 
 
 def tables(schema: str) -> tuple[str, ...]:
-    """The statements that create a consumer's tables in its schema; for the service's own migration."""
+    """The statements that create a consumer's tables in its schema; for the service's own migration.
+
+    Migrations have run with them, so they stay as they are: a change is another function and another revision.
+    """
     return (
         f"""
         CREATE TABLE {schema}.inbox (
