@@ -376,7 +376,10 @@ def _tier(run: Run, role: str) -> int:
 
 def _recipient(act: Act, to: str | None) -> str:
     run, choices = act.run, list(act.row.step.to)
-    if choices and choices[0] == "next_tier":
+    if not choices:
+        why = f"to whom {act.row.name} goes: the desk must set {act.row.row}.to"
+        raise Rejected("not-stated", act.clause, why, place=f"{act.row.row}.to")
+    if choices[0] == "next_tier":
         mine = _tier(run, run.state.holder)
         tiers = sorted(
             {role.tier for role in run.procedure.roles.values() if role.tier is not None and role.tier > mine}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Final
 
 from complaints.commands import AddItem, Judge, RecordCount, RecordFacts, Regrade
 from complaints.deciding.frame import frame_of
@@ -23,6 +24,10 @@ from complaints.events import (
     ItemAdded,
 )
 from complaints.procedure.model import Fact, Table
+
+YEARS: Final = range(1900, 2200)
+"""The years that a calendar can count in."""
+
 
 # --- facts ---
 
@@ -63,9 +68,10 @@ def _check_value(run: Run, fact: Fact, value: FactValue, facts: Mapping[str, Fac
 
 def _is_instant(text: str) -> bool:
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
+        at = datetime.fromisoformat(text)
     except ValueError:
         return False
+    return at.tzinfo is not None and at.year in YEARS
 
 
 def record_facts(run: Run, command: RecordFacts) -> None:

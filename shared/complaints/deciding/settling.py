@@ -122,7 +122,9 @@ def _take(run: Run, table: TableOf, row: TableRow, undecided: list[Clause]) -> b
 
 # --- steps ---
 def applies(run: Run, row: StepRow) -> bool:
-    """Are the row's conditions known to be true?"""
+    """Are the row's conditions known to be true? A case that is open is not there to be reopened."""
+    if row.step.verb == "reopen" and run.state.closed_at is None:
+        return False
     return all(check.on(run) is True for check in row.stands)
 
 

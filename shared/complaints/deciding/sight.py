@@ -1,8 +1,7 @@
 """What conditions see of a case: every name's value, and a condition with the names it reads resolved once.
 
 A ``Check`` is one condition as one case (or one item of it) asks it. It knows the *keys* under which what it reads can
-change, so that nobody asks again before that; and it remembers its answers by the values read, since a condition is a
-function of them and evaluating one costs about ten times as much as looking it up.
+change, so that nobody asks again before that.
 """
 
 from __future__ import annotations
@@ -20,8 +19,6 @@ from complaints.procedure.model import UNSET, Condition, Fact, Procedure
 
 Item = tuple[str, str]
 """Kind and number."""
-
-REMEMBERED: Final = 256  # answers a check keeps; the oldest half is no better than the newest, so all go at once
 
 
 class Sight(Protocol):
@@ -82,13 +79,11 @@ def good(procedure: Procedure, name: str, step: StepState) -> bool:
 class Check:
     """A condition, ready to be asked."""
 
-    __slots__ = ("_answers", "_bare", "_names", "_reads", "condition", "keys", "leans", "names", "starts")
+    __slots__ = ("_bare", "_names", "condition", "keys", "leans", "names", "starts")
 
     def __init__(self, condition: Condition, names: Names) -> None:
         self.condition, self._names = condition, names
         self.names: dict[str, Name] = {name: names.of(name) for name in condition.refs}
-        self._reads = tuple(name.read for name in self.names.values())
-        self._answers: dict[tuple[Any, ...], bool | None] = {}
         self._bare: dict[str, Check] = {}
         self.keys = frozenset[str]().union(*(name.keys for name in self.names.values()))
         self.starts = frozenset[str]().union(*(name.starts for name in self.names.values()))
@@ -96,14 +91,8 @@ class Check:
 
     def on(self, sight: Sight) -> bool | None:
         """True, False, or None while a name that decides is not known."""
-        values = tuple([read(sight) for read in self._reads])
-        try:
-            return self._answers[values]
-        except KeyError:
-            if len(self._answers) >= REMEMBERED:
-                self._answers.clear()
-            answer = self._answers[values] = self.condition.on(dict(zip(self.names, values, strict=True)).__getitem__)
-            return answer
+        names = self.names
+        return self.condition.on(lambda name: names[name].read(sight))
 
     def looked_at(self, sight: Sight) -> dict[str, Any]:
         """The names that are known and their values, in JSON's shapes; of a personal fact the name only."""

@@ -110,7 +110,7 @@ class Move:
 moves = st.lists(
     st.builds(
         Move,
-        kind=st.integers(0, 19),
+        kind=st.integers(0, 20),
         one=st.integers(0, 40),
         two=st.integers(0, 40),
         minutes=st.sampled_from([0, 1, 30, 60, 90, 240, 600, 1440, 2880, 10_000]),

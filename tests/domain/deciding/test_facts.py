@@ -42,6 +42,8 @@ steps:
         ("seen_at", "yesterday"),
         ("seen_at", "2026-03-02T09:00:00"),
         ("seen_at", 5),
+        ("seen_at", "0001-01-01T00:00:00+00:00"),
+        ("seen_at", "9999-12-31T23:59:59-12:00"),
         ("kind", "weather"),
         ("kind", False),
         ("free", 7),

@@ -78,6 +78,20 @@ def test_assign_records_the_step_that_has_that_milestone() -> None:
     )
 
 
+def test_where_the_text_does_not_say_to_whom_the_desk_must() -> None:
+    silent = """
+steps:
+- part: p
+  rows: [{pass: over, clause: 一, by: front, to: not-stated}, {close: end, clause: 二, by: cm}]
+"""
+    case = given(pack(silent, roles="front cm"), receive())
+    case.when(record("over", "front", at(0, "10:00"))).then_rejected("not-stated", "一", place="over.to")
+    told = given(pack(silent, roles="front cm", answers={"over.to": "cm"}), receive())
+    told.when(record("over", "front", at(0, "10:00"))).then_among(
+        event("complaint.passed", to="cm", clause=["一", "desk:over.to"])
+    )
+
+
 def test_a_universal_command_without_an_open_step_names_the_candidates() -> None:
     case = given(LADDER, receive())
     case.when(command("close", "cm", at(0, "10:00"))).then_rejected("nothing-to-record", candidates=["end"])

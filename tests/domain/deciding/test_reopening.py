@@ -61,6 +61,23 @@ def test_a_row_that_stands_while_the_case_is_closed_counts_from_the_closing() ->
     assert case.state.clocks["file"].from_ == at(0, "12:00")
 
 
+def test_only_a_closed_case_can_be_reopened() -> None:
+    two_ways = pack("""
+steps:
+- part: p
+  rows:
+  - {do: handle, clause: 一, by: cm}
+  - {close: end, clause: 二, by: cm, after: handle}
+  - {close: give_up, clause: 三, by: cm, duty: may}
+  - {reopen: anew, clause: 四, by: cm, after: end | give_up, duty: may, back: {reopened: handle}}
+""")
+    case = given(two_ways, receive(), record("give_up", "cm", at(1)), record("anew", "cm", at(2)))
+    assert case.state.steps["anew"].state == "waiting"  # though the case had been given up
+    case.when(record("anew", "cm", at(3), already_happened=True)).then_rejected("step-not-open", "四")
+    case.take(record("handle", "cm", at(3)), record("end", "cm", at(4)))
+    assert case.state.steps["anew"].state == "open"
+
+
 def test_reopened_on_paper_counts_from_when_it_was_done() -> None:
     case = given(REOPENED, receive(), record("end", "cm", at(0, "12:00")))
     case.when(record("anew", "cm", at(30), done_at=at(29))).then_among(
