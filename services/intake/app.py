@@ -15,6 +15,7 @@ from intake.commands import Commands, Parts
 from intake.desk_routes import DeskRoutes, PackRoutes
 from intake.door import Door
 from intake.exchange import ASKING
+from intake.openapi import describe
 from intake.problems import Problem, answer
 from intake.queries import Queries
 from intake.routes import CaseRoutes
@@ -30,6 +31,7 @@ def create_app(parts: Parts, health: Health) -> FastAPI:
         summary="The only writer: receives complaints and takes commands about them.",
         redirect_slashes=False,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
     commands = Commands(parts)
     app.include_router(CaseRoutes(parts, commands, Queries(parts, commands)).router())
@@ -37,6 +39,7 @@ def create_app(parts: Parts, health: Health) -> FastAPI:
     app.include_router(BulkRoutes(parts, commands).router())
     app.include_router(PackRoutes().router())
     app.router.routes.extend(health_routes(health))
+    describe(app)
     app.add_middleware(Door, keys=parts.desks)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)

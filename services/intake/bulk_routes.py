@@ -61,8 +61,8 @@ class BulkRoutes:
     def router(self) -> APIRouter:
         """The routes."""
         router = APIRouter(tags=["bulk"])
-        router.add_api_route("/v1/bulk", self.bulk, methods=["POST"])
-        router.add_api_route("/v1/events", self.events, methods=["POST"])
+        router.add_api_route("/v1/bulk", self.bulk, name="bulk", methods=["POST"])
+        router.add_api_route("/v1/events", self.events, name="send-events", methods=["POST"])
         return router
 
     async def bulk(self, request: Request, desk: DeskNamed = None) -> Response:

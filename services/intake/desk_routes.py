@@ -48,11 +48,11 @@ class DeskRoutes:
     def router(self) -> APIRouter:
         """The routes."""
         router = APIRouter(tags=["desks"])
-        router.add_api_route("/v1/desks", self.every, methods=["GET"])
-        router.add_api_route("/v1/desks", self.open, methods=["POST"])
-        router.add_api_route("/v1/desks/{desk}", self.show, methods=["GET"])
-        router.add_api_route("/v1/desks/{desk}/events", self.change, methods=["POST"])
-        router.add_api_route("/v1/desks/{desk}/duties", self.duties, methods=["GET"])
+        router.add_api_route("/v1/desks", self.every, name="list-desks", methods=["GET"])
+        router.add_api_route("/v1/desks", self.open, name="open-desk", methods=["POST"])
+        router.add_api_route("/v1/desks/{desk}", self.show, name="get-desk", methods=["GET"])
+        router.add_api_route("/v1/desks/{desk}/events", self.change, name="change-desk", methods=["POST"])
+        router.add_api_route("/v1/desks/{desk}/duties", self.duties, name="get-duties", methods=["GET"])
         for name in DESK_COMMANDS:
             router.add_api_route(f"/v1/desks/{{desk}}/{name}", self.command(name), methods=["POST"], name=name)
         router.add_api_route("/v1/desks/{desk}/{command}", self.any_other, methods=["POST"], include_in_schema=False)
@@ -133,8 +133,8 @@ class PackRoutes:
     def router(self) -> APIRouter:
         """The routes."""
         router = APIRouter(tags=["packs"])
-        router.add_api_route("/v1/packs", self.every, methods=["GET"])
-        router.add_api_route("/v1/packs/{pack}", self.show, methods=["GET"])
+        router.add_api_route("/v1/packs", self.every, name="list-packs", methods=["GET"])
+        router.add_api_route("/v1/packs/{pack}", self.show, name="get-pack", methods=["GET"])
         return router
 
     async def every(self, request: Request) -> Response:

@@ -26,7 +26,7 @@ from complaints.verdicts import hidden_from
 from intake.auth import need_scope
 from intake.commands import Commands, Parts, no_such_complaint, uuid_of
 from intake.problems import Refused
-from intake.schemas import CaseOut, ClockOut, ClocksOut, HistoryOut, StepOut
+from intake.schemas import CaseOut, ClockOut, ClocksOut, HistoryOut, RecordedOut, StepOut
 
 MOST_EVENTS: Final = 1000
 COMPLAINANT: Final = "complainant"
@@ -219,14 +219,14 @@ def _seen(facts: Mapping[str, FactValue], hidden: frozenset[str]) -> Facts:
     return {name: value for name, value in facts.items() if name not in hidden}
 
 
-def _event(row: StoredEvent, record: Recorded, hidden: frozenset[str]) -> dict[str, Any]:
+def _event(row: StoredEvent, record: Recorded, hidden: frozenset[str]) -> RecordedOut:
     event = {**wire(record), "previous_hash": row.previous_hash.hex()}
     if hidden:
         data = _without(event["data"], hidden, "facts", "looked_at")
         if COMPLAINANT in hidden:
             data = {name: value for name, value in data.items() if name not in (COMPLAINANT, "contact")}
         event = {**_without(event, hidden, "inputs"), "data": data}
-    return event
+    return RecordedOut(**event)
 
 
 def _without(shown: dict[str, Any], hidden: frozenset[str], *fields: str) -> dict[str, Any]:

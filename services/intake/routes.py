@@ -40,17 +40,17 @@ class CaseRoutes:
     def router(self) -> APIRouter:
         """The routes; those of commands before the one that knows no command by that name."""
         router = APIRouter(tags=["complaints"])
-        router.add_api_route("/v1/desks/{desk}/complaints", self.receive, methods=["POST"])
+        router.add_api_route("/v1/desks/{desk}/complaints", self.receive, name="receive", methods=["POST"])
         for name in CASE_COMMANDS:
             path = f"/v1/complaints/{{complaint}}/{name}"
             router.add_api_route(path, self.command(name), methods=["POST"], name=name)
         router.add_api_route(
             "/v1/complaints/{complaint}/{command}", self.any_other, methods=["POST"], include_in_schema=False
         )
-        router.add_api_route("/v1/complaints/{complaint}", self.show, methods=["GET"])
-        router.add_api_route("/v1/complaints/{complaint}/events", self.events, methods=["GET"])
-        router.add_api_route("/v1/complaints/{complaint}/clocks", self.clocks, methods=["GET"])
-        router.add_api_route("/v1/complaints/{complaint}/steps", self.steps, methods=["GET"])
+        router.add_api_route("/v1/complaints/{complaint}", self.show, name="get-complaint", methods=["GET"])
+        router.add_api_route("/v1/complaints/{complaint}/events", self.events, name="get-events", methods=["GET"])
+        router.add_api_route("/v1/complaints/{complaint}/clocks", self.clocks, name="get-clocks", methods=["GET"])
+        router.add_api_route("/v1/complaints/{complaint}/steps", self.steps, name="get-steps", methods=["GET"])
         return router
 
     # --- commands ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,9 @@ from complaints.explanations import Explanation
 from complaints.procedure.model import Duty, Verb
 from complaints.sla import ClockPhase
 from complaints.work import Undecided
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""On the wire every instant has its offset."""
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,7 +61,7 @@ class Out(msgspec.Struct, frozen=True, kw_only=True):
 class EventOut(Out, frozen=True, kw_only=True):
     """An event that a command led to. ``data``: as the vocabulary has it for this event."""
 
-    at: datetime
+    at: Instant
     complaint: str
     event: str
     clause: Clause
@@ -116,9 +119,9 @@ class StepOut(Out, frozen=True, kw_only=True):
     attempts: int
     by: str | list[str]
     duty: str
-    opened_at: datetime | None
-    opens_at: datetime | None
-    over_at: datetime | None
+    opened_at: Instant | None
+    opens_at: Instant | None
+    over_at: Instant | None
     person: str | None
     signed: tuple[tuple[str, str], ...]
     period: str | None
@@ -128,8 +131,8 @@ class ClockOut(Out, frozen=True, kw_only=True, rename={"from_": "from"}):
     """A clock as it stands."""
 
     state: ClockPhase
-    from_: datetime
-    due_at: datetime | None
+    from_: Instant
+    due_at: Instant | None
     late: bool
     word: str | None
     provisional: bool
@@ -149,10 +152,10 @@ class CaseOut(Out, frozen=True, kw_only=True):
     desk_version: int
     calendar: str
     imported: bool
-    received_at: datetime | None
-    last_at: datetime | None
-    closed_at: datetime | None
-    reopened_at: datetime | None
+    received_at: Instant | None
+    last_at: Instant | None
+    closed_at: Instant | None
+    reopened_at: Instant | None
     channel: str
     receiver: str
     holder: str
@@ -169,11 +172,11 @@ class CaseOut(Out, frozen=True, kw_only=True):
     decided: dict[str, str | int]
     counts: dict[str, int]
     items: dict[str, dict[str, dict[str, FactValue]]]
-    milestones: dict[str, datetime]
+    milestones: dict[str, Instant]
     steps: dict[str, StepOut]
     clocks: dict[str, ClockOut]
     breaches: tuple[Breach, ...]
-    holds: dict[str, datetime]
+    holds: dict[str, Instant]
     assignees: dict[str, str]
     lacking: dict[str, str]
     erased: tuple[str, ...]
@@ -183,14 +186,14 @@ class CaseOut(Out, frozen=True, kw_only=True):
 class RecordedOut(Out, frozen=True, kw_only=True):
     """An event of the log with everything that it rests on."""
 
-    at: datetime
+    at: Instant
     complaint: str
     event: str
     clause: Clause
     data: dict[str, Any]
     version: int
     position: int
-    recorded_at: datetime
+    recorded_at: Instant
     pack: str | None
     pack_version: int | None
     desk_version: int
@@ -210,7 +213,7 @@ class HistoryOut(Out, frozen=True, kw_only=True):
     id: str
     desk: str
     version: int
-    events: list[dict[str, Any]]
+    events: list[RecordedOut]
     next: str | None
 
 
@@ -220,7 +223,7 @@ class ClocksOut(Out, frozen=True, kw_only=True):
     id: str
     desk: str
     version: int
-    at: datetime
+    at: Instant
     clocks: list[Explanation]
 
 
@@ -286,11 +289,11 @@ class OpenStepOut(RowOut, frozen=True, kw_only=True):
     """A step that is open. ``word``: the text's own where it gives no date; ``stale``: the case has moved on."""
 
     who: list[list[WhoOut]]
-    since: datetime | None
+    since: Instant | None
     round: int
     attempts: int
     signed: tuple[tuple[str, str], ...]
-    due_at: datetime | None
+    due_at: Instant | None
     late: bool
     provisional: bool
     paused: bool
@@ -304,7 +307,7 @@ class WaitingStepOut(RowOut, frozen=True, kw_only=True):
     """A step that will open: after these steps, at that instant."""
 
     waits_for: list[str]
-    opens_at: datetime | None
+    opens_at: Instant | None
 
 
 class CommandsOut(Out, frozen=True, kw_only=True, rename="kebab"):
@@ -322,7 +325,7 @@ class StepsOut(Out, frozen=True, kw_only=True):
     id: str
     desk: str
     version: int
-    at: datetime
+    at: Instant
     owed: list[OpenStepOut]
     may: list[OpenStepOut]
     waiting: list[WaitingStepOut]
