@@ -15,10 +15,11 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from prometheus_client import Counter, Gauge, Histogram
 
+from complaints.adapters.announcements import CheckpointRecord, checkpoint_record, escalation_record
 from complaints.adapters.event_store import CHANNEL, COLUMNS, stored
 from complaints.adapters.kafka import Topics, publish
 from complaints.adapters.ordered_publisher import OrderedPublisher
-from complaints.adapters.records import CheckpointRecord, Record, checkpoint_record, escalation_record, event_record
+from complaints.adapters.records import Record, event_record
 from complaints.errors import Transient, Undecodable
 from complaints.ports import StoredEvent
 

@@ -14,19 +14,16 @@ import msgspec
 import pytest
 
 from complaints import codec
-from complaints.adapters.asyncapi import document, text
-from complaints.adapters.kafka import Topics
-from complaints.adapters.records import (
+from complaints.adapters.announcements import (
     CheckpointRecord,
-    CommandRecord,
     NotificationRecord,
-    Record,
     checkpoint_record,
-    command_record,
     escalation_record,
-    event_record,
     notification_record,
 )
+from complaints.adapters.asyncapi import document, text
+from complaints.adapters.kafka import Topics
+from complaints.adapters.records import CommandRecord, Record, command_record, event_record
 from complaints.commands import COMMAND_TYPES, SYSTEM, Command, data_of, from_wire
 from complaints.escalations import escalation_of
 from complaints.registry import REGISTRY

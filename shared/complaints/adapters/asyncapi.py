@@ -12,8 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from complaints.adapters import cloudevents
+from complaints.adapters.announcements import CheckpointRecord, NotificationRecord
 from complaints.adapters.kafka import layout
-from complaints.adapters.records import CheckpointRecord, CommandRecord, EventPlace, NotificationRecord
+from complaints.adapters.records import CommandRecord, EventPlace
 from complaints.adapters.settings import Kafka
 from complaints.codec import Envelope
 from complaints.commands import COMMAND_TYPES, ENVELOPE, Command, Link

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
-from uuid import UUID, uuid5
+from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from aiokafka import ConsumerRecord
@@ -234,89 +234,6 @@ def command_of(message: Message) -> CommandRecord:
         return _command.decode(message.value)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Undecodable(f"no command: {_why(error)}") from error
-
-
-# --- what the log calls for besides ----------------------------------------------------------------------------------
-def escalation_record(stored: StoredEvent, value: bytes, topic: str) -> Record:
-    """The record that says that an event needs a person now; ``value`` is its JSON."""
-    headers = cloudevents.encode(
-        {
-            "id": uuid5(stored.stream_id, f"escalation:{stored.version}"),
-            "source": f"/desks/{stored.desk}",
-            "type": "escalation",
-            "subject": str(stored.stream_id),
-            "time": stored.occurred_at.astimezone(UTC),
-            "dataschema": record_schema("escalations", "escalation", 1),
-            "sequence": stored.position,
-            "streamversion": stored.version,
-            "desk": stored.desk,
-            "category": stored.category,
-            "causationid": event_id(stored.stream_id, stored.version),
-            "correlationid": _cause.decode(stored.meta).correlation_id,
-        },
-        traceparent=_cause.decode(stored.meta).traceparent,
-    )
-    return Record(topic=topic, key=stream_key(stored.stream_id), value=value, headers=headers)
-
-
-class CheckpointRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A signed checkpoint of the log as it goes out: ``note`` is what counts, the rest saves parsing it."""
-
-    shard: int
-    size: int
-    root: str
-    issued_at: datetime
-    note: str
-
-
-class NotificationRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a message. It says to whom by role or by channel, never by name or address."""
-
-    key: str  # what makes the message one: nothing is sent twice under it
-    desk: str
-    complaint: str
-    kind: str
-    channel: str
-    outcome: Literal["delivered", "failed", "withheld"]
-    at: datetime
-    clause: str | list[str] | None = None
-    step: str | None = None
-    clock: str | None = None
-    reason: str | None = None  # a code, of what did not go out
-
-
-def notification_record(notification: NotificationRecord, topic: str) -> Record:
-    """The record of what became of a message."""
-    headers = cloudevents.encode(
-        {
-            "id": notification.key,
-            "source": f"/desks/{notification.desk}",
-            "type": "notification",
-            "subject": notification.complaint,
-            "time": notification.at.astimezone(UTC),
-            "dataschema": record_schema("notifications", "notification", 1),
-            "desk": notification.desk,
-            "clause": cloudevents.clause_text(notification.clause),
-        }
-    )
-    key, value = notification.complaint.encode(), msgspec.json.encode(notification)
-    return Record(topic=topic, key=key, value=value, headers=headers)
-
-
-def checkpoint_record(checkpoint: CheckpointRecord, topic: str) -> Record:
-    """The record of a checkpoint."""
-    headers = cloudevents.encode(
-        {
-            "id": f"{checkpoint.shard}:{checkpoint.size}",
-            "source": "/services/relay",
-            "type": "checkpoint",
-            "time": checkpoint.issued_at.astimezone(UTC),
-            "dataschema": record_schema("checkpoints", "checkpoint", 1),
-            "sequence": checkpoint.size,
-        }
-    )
-    key = str(checkpoint.shard).encode()
-    return Record(topic=topic, key=key, value=msgspec.json.encode(checkpoint), headers=headers)
 
 
 # --- anything else ---------------------------------------------------------------------------------------------------
