@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from complaints.desk_requests import AdoptPack
@@ -28,9 +28,9 @@ class Issued:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What a change needs from outside. ``pack`` finds what a request names, or raises Malformed, Rejected."""
+    """What a change needs from outside. ``pack`` finds what a request names, to be adopted with these answers."""
 
-    pack: Callable[[AdoptPack], AdoptedPack]
+    pack: Callable[[AdoptPack, Mapping[str, Any]], AdoptedPack]
     key: Issued
 
 

@@ -205,3 +205,8 @@ DeskEvent = (
 )  # fmt: skip
 
 DESK_EVENT_TYPES: dict[str, type[Event]] = {str(cls.__struct_config__.tag): cls for cls in get_args(DeskEvent)}
+
+
+def person_of(event: Event) -> str | None:
+    """The person whose name and contacts an event of a desk holds; None for one that holds nobody's."""
+    return event.person if isinstance(event, PersonEvent) else None

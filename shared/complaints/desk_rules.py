@@ -99,7 +99,7 @@ def changing(view: DeskView, change: DeskChange, at: datetime, world: World) -> 
 def _event(ground: Ground, asked: Asked) -> tuple[DeskEvent, Mapping[str, AdoptedPack]]:
     """The event, checked, and the pack that it names."""
     if isinstance(asked, AdoptPack):
-        pack = ground.world.pack(asked)
+        pack = ground.world.pack(asked, ground.view.answers if asked.answers is None else asked.answers)
         return desk_settings.adopted(ground, asked, pack), {pack.digest: pack}
     return _of_people(ground, asked) or _of_settings(ground, asked), {}
 

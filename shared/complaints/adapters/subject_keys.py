@@ -11,8 +11,8 @@ from uuid import UUID
 
 import asyncpg
 
-from complaints.adapters.database import Backoff, passing
-from complaints.errors import StoreUnavailable, Transient
+from complaints.adapters.event_store import patiently
+from complaints.errors import Transient
 
 PATIENCE = 15.0
 """Seconds to wait for a database that does not answer."""
@@ -176,12 +176,12 @@ class PostgresKeys:
             subject,
             self._settled,
         )
-        return [Link(stream, fresh) for stream, fresh in rows]
+        return [Link(_standard(stream), fresh) for stream, fresh in rows]
 
     async def subjects(self, streams: Collection[UUID]) -> Mapping[UUID, UUID]:
         """Stream to its subject."""
         query = "SELECT stream_id, subject FROM es.subject_stream WHERE stream_id = ANY($1::uuid[])"
-        return dict(await self._query(query, list(streams)))
+        return {_standard(stream): _standard(subject) for stream, subject in await self._query(query, list(streams))}
 
     async def begin_erasing(self, subject: UUID, command_id: UUID) -> None:
         """Notes that the command is about to destroy the key."""
@@ -204,7 +204,7 @@ class PostgresKeys:
             " WHERE erasing IS NOT NULL AND erasing_since <= now() - make_interval(secs => $1)",
             self._settled,
         )
-        return dict(rows)
+        return {_standard(subject): _standard(command) for subject, command in rows}
 
     async def destroy(self, subject: UUID) -> None:
         """Destroys the key for good."""
@@ -216,7 +216,7 @@ class PostgresKeys:
 
     async def _fetch(self, subjects: Sequence[UUID]) -> Mapping[UUID, WrappedKey]:
         query = "SELECT subject, generation, key FROM es.subject_key WHERE subject = ANY($1::uuid[])"
-        return {row[0]: WrappedKey(*row) for row in await self._query(query, list(set(subjects)))}
+        return {key.subject: key for key in map(_key, await self._query(query, list(set(subjects))))}
 
     async def _ensure(self, wanted: Sequence[Wanted]) -> Mapping[UUID, WrappedKey]:
         """One statement; rows in the order of subjects, so that two processes never wait for each other.
@@ -249,21 +249,21 @@ class PostgresKeys:
             [subject for subject, _ in links],
             [stream for _, stream in links],
         )
-        return {row[0]: WrappedKey(*row) for row in rows}
+        return {key.subject: key for key in map(_key, rows)}
 
     async def _query(self, query: str, *arguments: object) -> Sequence[Any]:
         """Tried again while the server cannot be reached: every statement here may be repeated."""
-        backoff = Backoff(PATIENCE)
-        while True:
-            try:
-                rows: Sequence[Any] = await self._pool.fetch(query, *arguments)
-            except Exception as error:
-                if not passing(error):
-                    raise
-                if not await backoff.wait():
-                    raise StoreUnavailable(f"the keys could not be reached within {PATIENCE:g} s") from error
-            else:
-                return rows
+        rows: Sequence[Any] = await patiently(lambda: self._pool.fetch(query, *arguments), PATIENCE)
+        return rows
+
+
+def _standard(value: UUID) -> UUID:
+    """Asyncpg's own kind of UUID as the standard one."""
+    return UUID(bytes=value.bytes)
+
+
+def _key(row: Any) -> WrappedKey:
+    return WrappedKey(_standard(row["subject"]), row["generation"], row["key"])
 
 
 Item = TypeVar("Item")
