@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -40,7 +40,6 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     position: int
     version: int
     link: str  # where a person sees the case
-    data: dict[str, Any] = {}
 
 
 NEEDS_A_PERSON: Final = (
@@ -56,14 +55,12 @@ NEEDS_A_PERSON: Final = (
 
 
 def escalation_of(recorded: Recorded, *, public_url: str = "") -> Escalation | None:
-    """The escalation that an event asks for; None for most events.
+    """The escalation that an event asks for; None for most events, and for what an imported case brings from the past.
 
-    What an imported case brings from the past is history and wakes nobody: what happened to it before it was recorded.
+    ``public_url``: where people see the cases; the link is a path without it.
     """
     event = recorded.event
-    if not isinstance(event, NEEDS_A_PERSON):
-        return None
-    if recorded.meta.imported and event.at < recorded.recorded_at and not _just_now(recorded):
+    if not isinstance(event, NEEDS_A_PERSON) or is_history(recorded):
         return None
     case = recorded.meta.complaint
     where = f"/desks/{recorded.desk}/duties" if case == DESK else f"/complaints/{case}"
@@ -85,12 +82,13 @@ def escalation_of(recorded: Recorded, *, public_url: str = "") -> Escalation | N
     )
 
 
-_NOW: Final = 60.0
-"""Seconds: an event of an imported case that is no older than this when recorded is of the present."""
+PRESENT: Final = timedelta(hours=1)
+"""How late something may be recorded that is still of the present: longer than a process that fell over is away."""
 
 
-def _just_now(recorded: Recorded) -> bool:
-    return (recorded.recorded_at - recorded.event.at).total_seconds() <= _NOW
+def is_history(recorded: Recorded) -> bool:
+    """Whether an event is what an imported case brings from the past: true, on record, and nothing to tell anybody."""
+    return recorded.meta.imported and recorded.recorded_at - recorded.event.at > PRESENT
 
 
 def _told(event: Event) -> tuple[str, str, Owes]:  # noqa: PLR0911 - one arm an event
@@ -102,6 +100,8 @@ def _told(event: Event) -> tuple[str, str, Owes]:  # noqa: PLR0911 - one arm an 
             return f"{event.clock} was due at {event.due_at.isoformat()} and is not done", event.clock, event.by
         case HoldBroken():
             return f"{event.step} was done although {event.hold} forbade it", event.hold, None
+        case AccessBroken(bar="by"):
+            return f"{event.step} was done by somebody who does not owe it", event.step, None
         case AccessBroken():
             return f"{event.step} was done by somebody whom {event.bar} excludes", event.bar, None
         case OrderBroken():

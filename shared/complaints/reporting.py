@@ -1,16 +1,20 @@
 """The figures of a periodic report, over a window, from the cases as they stand when it is produced.
 
-`where` and `by` are asked then. A case of an earlier period that could not be counted in its own report (its facts came
-later, or it was typed in late) stands under ``late`` in the next one, so that none falls between two; ``Reported`` is
-the memory that this needs. Personal facts that a list `shows` stay personal: they are sealed with the event.
+`where` and `by` are asked then. What belongs to an earlier period and could not be counted in its report (its facts
+came later, or it was typed in late) stands under ``late`` in the next one, so that none falls between two; ``Reported``
+is the memory that this needs. What counts is when something was done, not when it was recorded.
+
+Personal facts that a list `shows` are in the figures as they are: they are sealed with the event, each under the data
+subject of its own complaint, and the read side shows them to whoever may see them. A personal fact names no group.
 
 Source: the pack language, section 7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -19,24 +23,37 @@ import msgspec
 from complaints.business_time import BusinessCalendar
 from complaints.complaint import Complaint
 from complaints.deciding.sight import Glance, Names
-from complaints.events import BreachWithdrawn, CaseEvent, ClockBreached, ClockStopped
+from complaints.events import (
+    BreachWithdrawn,
+    CaseEvent,
+    ClockBreached,
+    ClockExtended,
+    ClockResumed,
+    ClockStarted,
+    ClockStopped,
+)
 from complaints.procedure.limits import months_later
 from complaints.procedure.model import UNSET, DutyRow, Measure, Procedure
 
 Window = tuple[datetime, datetime]
 """Half-open, whole local days."""
 
-MILESTONES: Final = ("acknowledged", "assigned", "resolved", "revisited", "escalated", "closed")
 UNKNOWN: Final = "unknown"
 """The group of cases for which nobody has said what they are grouped by."""
+PERSONAL: Final = "personal"
+"""The one group of a report that groups by a personal fact: a figure names nobody."""
 
 
 class ClockEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """How a limit with a date ended, for figures of punctuality."""
+    """How a limit with a date ended: when what it is for was done, or when it ran out.
+
+    ``number``: of the clock's starts in this case; a loop, or a row that applies again, starts it anew.
+    """
 
     clock: str
+    number: int
     at: datetime
-    outcome: str  # met, late, withdrawn
+    met: bool
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +64,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reported(msgspec.Struct, frozen=True, kw_only=True):
-    """What earlier reports of a duty have counted: cases by number of the measure; ``since`` the first window began."""
+    """What earlier reports of a duty have counted, by number of the measure: cases, or the ends of their limits.
+
+    ``since``: when the first window began.
+    """
 
     since: datetime | None = None
     counted: Mapping[int, frozenset[str]] = {}
@@ -57,19 +77,31 @@ NOTHING_YET: Final = Reported()
 
 
 def clock_ends(events: Iterable[CaseEvent]) -> tuple[ClockEnd, ...]:
-    """The ends of dated limits in a case's history."""
-    ends = []
+    """The ends of dated limits in a case's history; of each start of a clock the last word: breaches are withdrawn."""
+    starts: dict[str, int] = {}
+    ends: dict[tuple[str, int], ClockEnd] = {}
     for event in events:
         match event:
+            case ClockStarted():
+                starts[event.clock] = starts.get(event.clock, 0) + 1
             case ClockStopped(in_time=True):
-                ends.append(ClockEnd(clock=event.clock, at=event.at, outcome="met"))
+                _end(ends, starts, event.clock, event.since or event.at, met=True)
             case ClockBreached():
-                ends.append(ClockEnd(clock=event.clock, at=event.at, outcome="late"))
+                _end(ends, starts, event.clock, event.due_at, met=False)
             case BreachWithdrawn(clock=str(clock)):
-                ends.append(ClockEnd(clock=clock, at=event.at, outcome="withdrawn"))
+                _end(ends, starts, clock, event.done_at, met=True)
+            case ClockExtended() | ClockResumed():  # it runs on
+                ends.pop((event.clock, starts.get(event.clock, 0)), None)
             case _:
                 pass
-    return tuple(ends)
+    return tuple(ends.values())
+
+
+def _end(
+    ends: dict[tuple[str, int], ClockEnd], starts: Mapping[str, int], clock: str, at: datetime, *, met: bool
+) -> None:
+    number = starts.get(clock, 0)
+    ends[clock, number] = ClockEnd(clock=clock, number=number, at=at, met=met)
 
 
 def window_of(row: DutyRow, period: str, calendar: BusinessCalendar, opened_at: datetime) -> Window | None:
@@ -134,10 +166,12 @@ def figures_of(
     counted, found = dict(before.counted), []
     names = Names(procedure)
     for number, measure in enumerate(row.report):
-        count = _Measuring(measure, window, since, counted.get(number, frozenset()), names, calendar, at)
-        mine = [(name, case) for name, case in cases.items() if count.considers(case)]
-        found.append(count.figure(mine))
-        counted[number] = counted.get(number, frozenset()) | count.shown(mine)
+        known = counted.get(number, frozenset())
+        scope = _Scope(window, since, known, names, calendar, at)
+        measuring = _KINDS[measure.kind](measure, scope)
+        mine = [(name, case) for name, case in cases.items() if measuring.considers(case)]
+        found.append(measuring.figure(mine))
+        counted[number] = known | measuring.shown(mine)
     return found, Reported(since=since, counted=counted)
 
 
@@ -145,118 +179,163 @@ Cases = Sequence[tuple[str, Case]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Measuring:
-    """One measure over one window."""
+class _Scope:
+    """What a figure is about: its window, what earlier reports have counted, and how cases are looked at."""
 
-    measure: Measure
     window: Window
     since: datetime
     known: frozenset[str]
     names: Names
     calendar: BusinessCalendar
     at: datetime
-    figures: dict[str, Callable[[Cases, bool], Any]] = field(init=False)
 
-    def __post_init__(self) -> None:
-        kinds = {"count": self._count, "rate": self._rate, "on-time": self._on_time, "list": self._list}
-        object.__setattr__(self, "figures", kinds)
+    def inside(self, instant: datetime) -> bool:
+        return self.window[0] <= instant < self.window[1]
+
+    def missed(self, key: str, instants: Iterable[datetime]) -> bool:
+        """Of an earlier window, and countable only since its report."""
+        return key not in self.known and any(self.since <= instant < self.window[0] for instant in instants)
+
+    def value(self, name: str, case: Case) -> Any:
+        return self.names.of(name).read(Glance(case.state, self.calendar))
+
+
+class _Measuring(ABC):
+    """One measure. What is counted stands under a key, by which a later report knows that it was."""
+
+    def __init__(self, measure: Measure, scope: _Scope) -> None:
+        self.measure, self.scope = measure, scope
+
+    def considers(self, case: Case) -> bool:
+        """Whether the case is a complaint, received by the end of the window, and one that the measure is about."""
+        state, where, scope = case.state, self.measure.where, self.scope
+        if state.case != "complaint" or state.received_at is None or state.received_at >= scope.window[1]:
+            return False
+        return where is None or scope.names.check(where).on(Glance(state, scope.calendar)) is True
+
+    def figure(self, cases: Cases) -> dict[str, Any]:
+        """The measure as the pack writes it, with what came out."""
+        row = dict(self.measure.row)
+        if self.measure.by is None:
+            row["is"] = self.measured(cases, late=False)
+            return row | ({"late": self.measured(cases, late=True)} if self.keys(cases, late=True) else {})
+        groups = self._groups(self.measure.by, cases)
+        row["is"] = {name: self.measured(group, late=False) for name, group in groups.items()}
+        late = {name: self.measured(group, late=True) for name, group in groups.items() if self.keys(group, late=True)}
+        return row | ({"late": late} if late else {})
+
+    def shown(self, cases: Cases) -> frozenset[str]:
+        """The keys of what this report has counted."""
+        return self.keys(cases, late=False) | self.keys(cases, late=True)
+
+    @abstractmethod
+    def measured(self, cases: Cases, *, late: bool) -> Any:
+        """The figure over these cases: of the window, or (``late``) of what earlier reports could not count."""
+
+    def keys(self, cases: Cases, *, late: bool) -> frozenset[str]:
+        """The keys of what is counted."""
+        return frozenset(name for name, _ in self.chosen(cases, late=late))
+
+    def chosen(self, cases: Cases, *, late: bool) -> Cases:
+        """The cases that are counted."""
+        if late:
+            return [(name, case) for name, case in cases if self.scope.missed(name, self._instants(case))]
+        if self._what == "open":
+            return [(name, case) for name, case in cases if _open_at(case.state, self.scope.window[1])]
+        return [(name, case) for name, case in cases if any(map(self.scope.inside, self._instants(case)))]
 
     @property
-    def what(self) -> str:
+    def _what(self) -> str:
         """What places a case in the window: received, resolved, open, late, …"""
         return self.measure.of or self.measure.what
 
-    def considers(self, case: Case) -> bool:
-        state, where = case.state, self.measure.where
-        if state.case != "complaint" or state.received_at is None or state.received_at >= self.window[1]:
-            return False
-        return where is None or self.names.check(where).on(Glance(state, self.calendar)) is True
+    def _instants(self, case: Case) -> list[datetime]:
+        return _instants(case.state, self._what)
 
-    def figure(self, cases: Cases) -> dict[str, Any]:
-        row = dict(self.measure.row)
-        measured = self.figures[self.measure.kind]
-        extra = [pair for pair in cases if self._late(pair)]
-        if self.measure.by is None:
-            return {**row, "is": measured(cases, False)} | ({"late": measured(cases, True)} if extra else {})
-        groups = self._groups(cases)
-        row["is"] = {name: measured(group, False) for name, group in groups.items()}
-        if extra:
-            row["late"] = {
-                name: measured(group, True) for name, group in groups.items() if any(self._late(pair) for pair in group)
-            }
-        return row
-
-    def shown(self, cases: Cases) -> frozenset[str]:
-        """The cases that this report has counted."""
-        return frozenset(name for name, case in cases if self._inside(case) or self._late((name, case)))
-
-    def _groups(self, cases: Cases) -> dict[str, Cases]:
+    def _groups(self, by: str, cases: Cases) -> dict[str, Cases]:
         groups: dict[str, list[tuple[str, Case]]] = {}
-        for pair in cases:
-            value = self.names.of(str(self.measure.by)).read(Glance(pair[1].state, self.calendar))
-            groups.setdefault(UNKNOWN if value is UNSET else str(value), []).append(pair)
+        personal = self.scope.names.of(by).personal
+        for name, case in cases:
+            value = self.scope.value(by, case)
+            group = UNKNOWN if value is UNSET else PERSONAL if personal else _as_name(value)
+            groups.setdefault(group, []).append((name, case))
         return dict(sorted(groups.items()))
 
-    # --- when a case falls into the window ---
-    def _instant(self, case: Case, what: str) -> datetime | None:
-        return case.state.received_at if what == "received" else case.state.milestones.get(what)
 
-    def _inside(self, case: Case) -> bool:
-        begin, end = self.window
-        match self.what:
-            case "open":
-                return case.state.closed_at is None or case.state.closed_at >= end
-            case "late":
-                return any(begin <= breach.due_at < end for breach in case.state.breaches)
-            case what:
-                at = self._instant(case, what)
-                return at is not None and begin <= at < end
+class _Count(_Measuring):
+    def measured(self, cases: Cases, *, late: bool) -> int:
+        return len(self.chosen(cases, late=late))
 
-    def _late(self, pair: tuple[str, Case]) -> bool:
-        """Of an earlier window, and countable only since its report."""
-        name, case = pair
-        if self.what != "received" and self.what not in MILESTONES:
-            return False
-        at = self._instant(case, self.what)
-        return at is not None and self.since <= at < self.window[0] and name not in self.known
 
-    def _chosen(self, cases: Cases, late: bool) -> Cases:
-        return [pair for pair in cases if (self._late(pair) if late else self._inside(pair[1]))]
+class _Rate(_Measuring):
+    """Of the cases of the window, how many have come that far by now."""
 
-    # --- the four kinds ---
-    def _count(self, cases: Cases, late: bool) -> int:
-        return len(self._chosen(cases, late))
+    def measured(self, cases: Cases, *, late: bool) -> list[int]:
+        base = self.chosen(cases, late=late)
+        return [sum(self._reached(case) for _, case in base), len(base)]
 
-    def _rate(self, cases: Cases, late: bool) -> list[int]:
-        """Of the cases of the window, how many have come that far by now."""
-        base = self._chosen(cases, late)
-        instants = (self._instant(case, self.measure.what) for _, case in base)
-        return [sum(at is not None and at <= self.at for at in instants), len(base)]
+    def _reached(self, case: Case) -> bool:
+        if self.measure.what == "open":
+            return _open_at(case.state, self.scope.at)
+        return any(instant <= self.scope.at for instant in _instants(case.state, self.measure.what))
 
-    def _on_time(self, cases: Cases, _late: bool) -> list[int]:
-        """Limits met, of those that ended in the window; limits without a date are neither met nor late."""
-        begin, end = self.window
-        ends = [
-            (name, clock)
+
+class _List(_Measuring):
+    """The cases themselves."""
+
+    def measured(self, cases: Cases, *, late: bool) -> list[dict[str, Any]]:
+        return [{"complaint": name, **self._shows(case)} for name, case in self.chosen(cases, late=late)]
+
+    def _shows(self, case: Case) -> dict[str, Any]:
+        values = {fact: self.scope.value(fact, case) for fact in self.measure.shows}
+        return {
+            fact: value.isoformat() if isinstance(value, datetime) else value
+            for fact, value in values.items()
+            if value is not UNSET
+        }
+
+
+class _OnTime(_Measuring):
+    """Limits met, of those that ended; limits without a date are neither met nor late."""
+
+    def measured(self, cases: Cases, *, late: bool) -> list[int]:
+        ends = [end for _, end in self._ends(cases, late=late)]
+        return [sum(end.met for end in ends), len(ends)]
+
+    def keys(self, cases: Cases, *, late: bool) -> frozenset[str]:
+        return frozenset(key for key, _ in self._ends(cases, late=late))
+
+    def _ends(self, cases: Cases, *, late: bool) -> list[tuple[str, ClockEnd]]:
+        wanted = self.measure.what
+        ends = (
+            (f"{name}/{end.clock}/{end.number}", end)
             for name, case in cases
-            for clock in case.ends
-            if begin <= clock.at < end and self.measure.what in ("all", clock.clock)
-        ]
-        of: dict[str, set[tuple[str, str]]] = {"met": set(), "late": set(), "withdrawn": set()}
-        for name, clock in ends:
-            of[clock.outcome].add((name, clock.clock))
-        missed = of["late"] - of["withdrawn"]
-        met = (of["met"] | of["withdrawn"]) - missed
-        return [len(met), len(met) + len(missed)]
-
-    def _list(self, cases: Cases, late: bool) -> list[dict[str, Any]]:
-        rows = []
-        for name, case in self._chosen(cases, late):
-            glance = Glance(case.state, self.calendar)
-            values = {fact: self.names.of(fact).read(glance) for fact in self.measure.shows}
-            rows.append({"complaint": name, **{fact: _shown(v) for fact, v in values.items() if v is not UNSET}})
-        return rows
+            for end in case.ends
+            if wanted in ("all", end.clock.partition("#")[0])
+        )
+        scope = self.scope
+        return [(key, end) for key, end in ends if (scope.missed(key, [end.at]) if late else scope.inside(end.at))]
 
 
-def _shown(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+_KINDS: Final[Mapping[str, type[_Measuring]]] = {"count": _Count, "rate": _Rate, "on-time": _OnTime, "list": _List}
+
+
+def _instants(state: Complaint, what: str) -> list[datetime]:
+    """When a case was received, came to a milestone, or was late."""
+    if what == "late":
+        return [breach.due_at for breach in state.breaches]
+    at = state.received_at if what == "received" else state.milestones.get(what)
+    return [] if at is None else [at]
+
+
+def _open_at(state: Complaint, at: datetime) -> bool:
+    """Whether the case had not ended before an instant; one that was reopened since had."""
+    said = [ended for since, ended in state.history.get("closed", ()) if since < at]
+    return not said or said[-1] is None
+
+
+def _as_name(value: Any) -> str:
+    """A value as the name of a group."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value.isoformat() if isinstance(value, datetime) else str(value)

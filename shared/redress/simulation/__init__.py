@@ -4,11 +4,14 @@
 a world has to tell, in the order in which it happened.
 """
 
+from redress.simulation.desk_file import DeskFile, desk_of, read_desk
 from redress.simulation.entries import Entry, Happened, Refused, Told
-from redress.simulation.scenario import Scenario, ScenarioRefused, read_desk, read_scenario
+from redress.simulation.reading import ScenarioRefused
+from redress.simulation.scenario import Scenario, read_scenario
 from redress.simulation.world import World
 
 __all__ = [
+    "DeskFile",
     "Entry",
     "Happened",
     "Refused",
@@ -16,6 +19,7 @@ __all__ = [
     "ScenarioRefused",
     "Told",
     "World",
+    "desk_of",
     "read_desk",
     "read_scenario",
 ]

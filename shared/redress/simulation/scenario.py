@@ -1,27 +1,25 @@
-"""What a scenario and a desk file say: JSON read strictly, every fault named by line, field and rule."""
+"""What a scenario says: commands in JSON lines, every fault named by line, field and rule."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 from uuid import uuid5
 
 import msgspec
 from msgspec import Meta, field
 
 from complaints.business_time import as_utc
-from complaints.calendar_spec import DEFAULT_CALENDAR, CalendarSpec, parse_calendar
 from complaints.commands import Command, DutyCommand, Sender, from_wire
-from complaints.desk_requests import DeskChange, JoinPerson
-from complaints.errors import Malformed, RedressError
+from complaints.errors import Malformed
 from complaints.identity import REDRESS_NS
 from complaints.timeliness import CLAIMED, in_utc
-from complaints.wire_errors import field_and_rule
+from redress.simulation.desk_file import DeskFile
+from redress.simulation.reading import ScenarioRefused, convert
 
 DESK: Final = "desk"
-Read = TypeVar("Read")
 
 RULE_OF_INSTANTS: Final = "must be an instant with its offset, as 2026-03-02T09:00:00+08:00"
 
@@ -41,15 +39,6 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     command: str
     by: By
     data: dict[str, Any] = field(default_factory=dict)
-
-
-class DeskFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A desk; every key is optional. ``settings`` are further changes, as `POST /v1/desks/{desk}/events` takes them."""
-
-    answers: dict[str, Any] = field(default_factory=dict)
-    calendar: dict[str, Any] | None = None
-    people: list[JoinPerson] = field(default_factory=list)
-    settings: list[DeskChange] = field(default_factory=list)
 
 
 class HeadLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,16 +79,6 @@ class Scenario:
         return [numbered.command for numbered in self.lines]
 
 
-class ScenarioRefused(RedressError):
-    """A scenario or desk file that cannot be read. ``line`` is None where the whole file is at fault."""
-
-    code = "scenario-refused"
-
-    def __init__(self, file: str, line: int | None, at: str, rule: str) -> None:
-        where = file if line is None else f"{file}:{line}"
-        super().__init__(f"{where}: {at}: {rule}", file=file, line=line, field=at, rule=rule)
-
-
 def read_scenario(text: bytes, *, file: str = "scenario") -> Scenario:
     """A scenario from JSON lines; blank lines are passed over. The first may be a head: ``pack``, ``until``, ``desk``.
 
@@ -111,28 +90,15 @@ def read_scenario(text: bytes, *, file: str = "scenario") -> Scenario:
     for number, line in filled:
         try:
             if number == filled[0][0] and _is_head(line):
-                head = _head(_convert(line, HeadLine))
+                head = _head(convert(line, HeadLine))
             else:
-                numbered.append(Numbered(number, _command(_convert(line, Line), number)))
+                numbered.append(Numbered(number, _command(convert(line, Line), number)))
         except Malformed as error:
             wrong.append(ScenarioRefused(file, number, error.field, error.rule))
     if wrong:
         wrong[0].data["also"] = [error.why for error in wrong[1:]]
         raise wrong[0]
     return Scenario(head, numbered)
-
-
-def read_desk(text: bytes, *, file: str = "desk") -> DeskFile:
-    """A desk file. Raises ScenarioRefused."""
-    try:
-        return _convert(text, DeskFile)
-    except Malformed as error:
-        raise ScenarioRefused(file, None, error.field, error.rule) from error
-
-
-def calendar_of(desk: DeskFile) -> CalendarSpec:
-    """The desk's calendar, else the usual one. Raises Malformed."""
-    return DEFAULT_CALENDAR if desk.calendar is None else parse_calendar(desk.calendar)
 
 
 def _is_head(line: bytes) -> bool:
@@ -142,16 +108,6 @@ def _is_head(line: bytes) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return isinstance(value, dict) and "command" not in value and ("pack" in value or "until" in value)
-
-
-def _convert(text: bytes, kind: type[Read]) -> Read:
-    try:
-        return msgspec.json.decode(text, type=kind)
-    except msgspec.ValidationError as error:
-        at, rule = field_and_rule(str(error))
-        raise Malformed(at or "line", rule) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed("line", f"must be JSON: {error}") from error
 
 
 def _head(line: HeadLine) -> Head:
