@@ -94,6 +94,7 @@ class Seq(list[Any]):
 
 
 NO_MARKS: Final = "no anchors, aliases or tags; quote a text that begins with ! & or *"
+DEEPEST: Final = 24
 INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 WORDS: Final = {
@@ -123,10 +124,9 @@ def read(text: str, file: str) -> Row:
     if not roots or not isinstance(roots[0], MappingStartEvent):
         raise PackRefused(file, 1, 1, "a pack is one mapping of sections")
     reader = _Reader(file, iter(events[events.index(roots[0]) :]))
-    root = reader.value(reader.next(), None)
+    root = reader.mapping(reader.next(), None)
     if any(hasattr(e, "anchor") for e in reader.events):
         raise PackRefused(file, 1, 1, "a pack file holds one document")
-    assert isinstance(root, Row)  # noqa: S101 - its first event began a mapping
     return root
 
 
@@ -147,7 +147,7 @@ class _Reader:
     """Builds rows from parser events."""
 
     def __init__(self, file: str, events: Iterator[Event]) -> None:
-        self.file, self.events = file, events
+        self.file, self.events, self.depth = file, events, 0
 
     def next(self) -> Event:
         event = next(self.events)
@@ -160,12 +160,21 @@ class _Reader:
     def value(self, event: Event, parent: Row | None) -> Any:
         if isinstance(event, ScalarEvent):
             return _scalar(event)
-        if isinstance(event, SequenceStartEvent):
-            seq = Seq(_mark(event))
-            while not isinstance(event := self.next(), SequenceEndEvent):
-                seq.marks.append(_mark(event))
-                seq.append(self.value(event, parent))
-            return seq
+        if self.depth == DEEPEST:
+            raise PackRefused(self.file, _mark(event).line, _mark(event).column, "nested too deeply for a pack")
+        self.depth += 1
+        inner = self.sequence(event, parent) if isinstance(event, SequenceStartEvent) else self.mapping(event, parent)
+        self.depth -= 1
+        return inner
+
+    def sequence(self, event: Event, parent: Row | None) -> Seq:
+        seq = Seq(_mark(event))
+        while not isinstance(event := self.next(), SequenceEndEvent):
+            seq.marks.append(_mark(event))
+            seq.append(self.value(event, parent))
+        return seq
+
+    def mapping(self, event: Event, parent: Row | None) -> Row:
         row = Row(self.file, _mark(event), parent)
         while not isinstance(event := self.next(), MappingEndEvent):
             key = str(event.value) if isinstance(event, ScalarEvent) else ""

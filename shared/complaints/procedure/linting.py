@@ -26,11 +26,26 @@ class Contradictions:
 
     def look(self) -> None:
         """All of them."""
+        self.meanings()
         self.milestones()
         self.regrades()
         self.access()
         self.holds()
         self.rings()
+
+    def meanings(self) -> None:
+        """No fact means, or depends on, itself."""
+        rests = {
+            name: {*(fact.means.refs if fact.means is not None else ()), *([fact.under] if fact.under else ())}
+            & self.procedure.facts.keys()
+            for name, fact in self.procedure.facts.items()
+        }
+        for row in self.naming.declared["facts"]:
+            name = row["fact"]
+            with self.refusals.collect():
+                if name in _reached(name, rests):
+                    raise row.refusal("means" if "means" in row else "under", f"{name} rests, in the end, on itself")
+        self.refusals.stop()
 
     def milestones(self) -> None:
         """A text has an acknowledged, an assigned and a resolved step, or the pack says that it does not."""

@@ -337,6 +337,14 @@ def test_the_same_text_and_answers_give_an_equal_procedure() -> None:
     assert once.citations == again.citations
 
 
+NESTED = "a: " + "[" * 5000 + "]" * 5000
+
+
+def test_a_file_that_is_nested_without_end_is_refused() -> None:
+    with pytest.raises(PackRefused, match="nested too deeply"):
+        load(NESTED, file="deep.yaml")
+
+
 NO_PACKS = ("", "- a\n", "a\n", "pack: {id: a", "\ufeff", "pack: {id: a, version: 1}\n---\nx: 1\n")
 
 
