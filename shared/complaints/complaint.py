@@ -4,7 +4,7 @@ Instants in the state are *effective*: an act counts from its ``done_at``, howev
 mutated; a change copies only the mapping that it changes. (Structs of msgspec rather than dataclasses: they are copied
 in C, and a case is copied once an event.)
 
-``history`` and the marks of a step keep what held before, so that ``as_of`` can say how the case stood at an instant.
+``history`` and the marks of a step keep what held before, so that ``past.as_of`` can say how it stood at an instant.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from complaints.events import (
     CaseEvent,
     ClockBreached,
     ClockCancelled,
-    ClockEvent,
     ClockExpired,
     ClockExtended,
     ClockPaused,
@@ -72,7 +71,7 @@ from complaints.events import (
     StepWaived,
     SubjectErased,
 )
-from complaints.sla import Pause, SlaClock
+from complaints.sla import ClockMoved, Pause, SlaClock, moved, started
 
 StepPhase = Literal["waiting", "open", "over"]
 Said = tuple[datetime, Any]
@@ -414,20 +413,14 @@ def _reopened(state: Complaint, event: StepsReopened) -> Complaint:
 
 
 # --- clocks ---
-_Clocked = (
-    ClockStarted | ClockRecomputed | ClockExtended | ClockPaused | ClockResumed | ClockStopped | ClockCancelled
-    | ClockWarned | ClockBreached | ClockExpired | BreachWithdrawn
-)  # fmt: skip
-
-
-def _clocked(state: Complaint, event: _Clocked) -> Complaint:
+def _clocked(state: Complaint, event: ClockStarted | ClockMoved) -> Complaint:
     name = event.clock
     if name is None:  # a duty of the desk, in a stream of its own
         return state
     if isinstance(event, ClockStarted):
-        return replace(state, clocks={**state.clocks, name: _started(event)})
+        return replace(state, clocks={**state.clocks, name: started(event)})
     clock = state.clocks[name]
-    state = replace(state, clocks={**state.clocks, name: _moved(clock, event)})
+    state = replace(state, clocks={**state.clocks, name: moved(clock, event)})
     if isinstance(event, ClockBreached):
         breach = Breach(clock=name, due_at=event.due_at, by=event.by, answerable=event.answerable)
         return replace(state, breaches=(*state.breaches, breach))
@@ -435,133 +428,3 @@ def _clocked(state: Complaint, event: _Clocked) -> Complaint:
         left = tuple(breach for breach in state.breaches if (breach.clock, breach.due_at) != (name, clock.due_at))
         return replace(state, breaches=left)
     return state
-
-
-def _started(event: ClockStarted) -> SlaClock:
-    return SlaClock(
-        name=event.clock,
-        state="running",
-        started_at=event.at,
-        from_=event.from_,
-        due_at=event.due_at,
-        case=event.case,
-        word=event.word,
-        clause=event.clause,
-        regrade=event.regrade,
-        provisional=event.provisional,
-        intervals=tuple(event.intervals),
-        warn_at=tuple(event.warn_at),
-    )
-
-
-def _moved(clock: SlaClock, event: ClockEvent) -> SlaClock:  # noqa: C901, PLR0911 - one arm an event
-    match event:
-        case ClockRecomputed():
-            clock = _due(clock, event)
-            word = event.word if event.due_at is None else None
-            from_, left_s = event.from_ or clock.from_, clock.left_s if event.left_s is None else event.left_s
-            return replace(clock, clause=event.clause, case=event.case, from_=from_, left_s=left_s, word=word)
-        case ClockExtended():
-            return replace(_due(clock, event), clause=event.clause, extended=True, state="running", late=False)
-        case ClockPaused():
-            return replace(clock, state="paused", left_s=event.left_s, late=False, ended_at=None)
-        case ClockResumed():
-            return replace(_due(clock, event), state="running", left_s=None, late=False, in_time=None)
-        case ClockStopped():
-            return replace(clock, state="stopped", in_time=event.in_time, ended_at=event.since or event.at, warn_at=())
-        case ClockCancelled():
-            return replace(clock, state="cancelled", ended_at=event.since or event.at, warn_at=())
-        case ClockWarned():
-            return replace(clock, warned=True, warn_at=tuple(at for at in clock.warn_at if at > event.at))
-        case ClockBreached() | ClockExpired():
-            return replace(clock, state="late", late=True, ended_at=event.due_at, warn_at=())
-        case BreachWithdrawn():
-            return replace(clock, state="stopped", late=False, in_time=True, ended_at=event.done_at)
-        case ClockStarted() | PauseBegun() | PauseEnded():
-            return clock  # taken elsewhere
-        case _:
-            assert_never(event)
-
-
-def _due(clock: SlaClock, event: ClockRecomputed | ClockExtended | ClockResumed) -> SlaClock:
-    return replace(
-        clock,
-        due_at=event.due_at,
-        provisional=event.provisional,
-        intervals=tuple(event.intervals),
-        warn_at=tuple(event.warn_at),
-        ended_at=None,
-    )
-
-
-# --- as it was ---
-def as_of(state: Complaint, at: datetime) -> Complaint:
-    """How the case stood at an instant, by effective instants: what was done by then, whenever it was recorded.
-
-    Facts, decisions, counts, holder, steps, items, closing and lateness; a value corrected since has its earlier value.
-    What conditions cannot see is left as it is.
-    """
-
-    def then(names: Mapping[str, Any]) -> dict[str, Any]:
-        found = ((name, _last(state.history.get(name, ()), at)) for name in names)
-        return {name: said[1] for name, said in found if said is not None}
-
-    closed = _last(state.history.get("closed", ()), at)
-    holder = _last(state.history.get("holder", ()), at)
-    return replace(
-        state,
-        facts=then(state.facts),
-        decided=then(state.decided),
-        counts=then(state.counts),
-        holder=holder[1] if holder else state.receiver,
-        closed_at=closed[1] if closed else None,
-        steps={name: _step_as_of(step, at) for name, step in state.steps.items()},
-        items={kind: _items_as_of(state, kind, at) for kind in state.items},
-        clocks={name: _clock_as_of(clock, at) for name, clock in state.clocks.items()},
-    )
-
-
-def _last(said: tuple[Said, ...], at: datetime) -> Said | None:
-    """The value that held at ``at``: what was said last of all that was effective by then."""
-    return next((one for one in reversed(said) if one[0] <= at), None)
-
-
-def _items_as_of(state: Complaint, kind: str, at: datetime) -> dict[str, dict[str, FactValue]]:
-    added = _last(state.history.get(kind, ()), at)
-    items: dict[str, dict[str, FactValue]] = {}
-    for number, facts in state.items[kind].items():
-        if added is None or int(number) > added[1]:
-            break
-        found = ((fact, _last(state.history.get(item_fact(fact, f"{kind}#{number}"), ()), at)) for fact in facts)
-        items[number] = {fact: said[1] for fact, said in found if said is not None}
-    return items
-
-
-def _step_as_of(step: StepState, at: datetime) -> StepState:
-    """The step as its marks up to that instant leave it."""
-    then = StepState(by=step.by, duty=step.duty)
-    for mark in step.marks:
-        if mark.at > at:
-            continue
-        match mark.what:
-            case "opened":
-                then = replace(then, state="open", opened=mark.at)
-            case "lapsed":
-                then = replace(then, state="waiting")
-            case "reopened":
-                then = StepState(by=step.by, duty=step.duty, round=then.round + 1)
-            case "recorded":
-                over: dict[str, Any] = {"state": "over", "outcome": mark.outcome, "at": mark.at} if mark.over else {}
-                attempts, person = then.attempts + 1, mark.person
-                then = replace(then, attempts=attempts, person=person, tried_at=mark.at, **over)
-            case "waived":
-                then = replace(then, state="over", outcome=mark.outcome, at=mark.at)
-            case _:
-                assert_never(mark.what)
-    return then
-
-
-def _clock_as_of(clock: SlaClock, at: datetime) -> SlaClock:
-    if clock.late and clock.due_at is not None and clock.due_at > at:
-        return replace(clock, late=False, state="running")
-    return clock

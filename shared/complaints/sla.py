@@ -9,12 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from complaints.business_time import BusinessCalendar
-from complaints.events import Clause
+from complaints.events import (
+    BreachWithdrawn,
+    Clause,
+    ClockBreached,
+    ClockCancelled,
+    ClockExpired,
+    ClockExtended,
+    ClockPaused,
+    ClockRecomputed,
+    ClockResumed,
+    ClockStarted,
+    ClockStopped,
+    ClockWarned,
+)
 from complaints.procedure.limits import Answers, Limit, left, resume
 
 Interval = tuple[datetime, datetime]
@@ -59,6 +73,70 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 
     begun: datetime
     ended: datetime | None = None
+
+
+ClockMoved = (
+    ClockRecomputed | ClockExtended | ClockPaused | ClockResumed | ClockStopped | ClockCancelled | ClockWarned
+    | ClockBreached | ClockExpired | BreachWithdrawn
+)  # fmt: skip
+"""What can happen to a clock that has begun."""
+
+
+def started(event: ClockStarted) -> SlaClock:
+    """A clock as it begins."""
+    return SlaClock(
+        name=event.clock,
+        state="running",
+        started_at=event.at,
+        from_=event.from_,
+        due_at=event.due_at,
+        case=event.case,
+        word=event.word,
+        clause=event.clause,
+        regrade=event.regrade,
+        provisional=event.provisional,
+        intervals=tuple(event.intervals),
+        warn_at=tuple(event.warn_at),
+    )
+
+
+def moved(clock: SlaClock, event: ClockMoved) -> SlaClock:  # noqa: PLR0911 - one arm an event
+    """A clock after one more of its events."""
+    match event:
+        case ClockRecomputed():
+            clock = _due(clock, event)
+            word = event.word if event.due_at is None else None
+            from_, left_s = event.from_ or clock.from_, clock.left_s if event.left_s is None else event.left_s
+            return replace(clock, clause=event.clause, case=event.case, from_=from_, left_s=left_s, word=word)
+        case ClockExtended():
+            return replace(_due(clock, event), clause=event.clause, extended=True, state="running", late=False)
+        case ClockPaused():
+            return replace(clock, state="paused", left_s=event.left_s, late=False, ended_at=None)
+        case ClockResumed():
+            return replace(_due(clock, event), state="running", left_s=None, late=False, in_time=None)
+        case ClockStopped():
+            return replace(clock, state="stopped", in_time=event.in_time, ended_at=event.since or event.at, warn_at=())
+        case ClockCancelled():
+            return replace(clock, state="cancelled", ended_at=event.since or event.at, warn_at=())
+        case ClockWarned():
+            return replace(clock, warned=True, warn_at=tuple(at for at in clock.warn_at if at > event.at))
+        case ClockBreached() | ClockExpired():
+            return replace(clock, state="late", late=True, ended_at=event.due_at, warn_at=())
+        case BreachWithdrawn():
+            return replace(clock, state="stopped", late=False, in_time=True, ended_at=event.done_at)
+        case _:
+            assert_never(event)
+
+
+def _due(clock: SlaClock, event: ClockRecomputed | ClockExtended | ClockResumed) -> SlaClock:
+    return replace(
+        clock,
+        due_at=event.due_at,
+        provisional=event.provisional,
+        intervals=tuple(event.intervals),
+        warn_at=tuple(event.warn_at),
+        ended_at=None,
+    )
 
 
 class WarningRule(Protocol):

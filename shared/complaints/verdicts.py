@@ -108,7 +108,8 @@ class _Case:
             case Decision():
                 self.decided[event.fact, event.rule] = event
             case ComplaintClosed():
-                self.left.update(self.procedure.steps[event.step].leaves)
+                way = self.procedure.steps.get(event.step)  # not there if it was closed under another version
+                self.left.update(way.leaves if way is not None else ())
             case _:
                 pass
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given as for_all
 
-from complaints.complaint import FRESH, INITIAL, Breach, Complaint, as_of, evolve, replay
+from complaints.complaint import FRESH, INITIAL, Breach, Complaint, evolve, replay
 from complaints.events import (
     BreachWithdrawn,
     CaseEvent,
@@ -27,6 +27,7 @@ from complaints.events import (
     WorkRecorded,
     tag_of,
 )
+from complaints.past import as_of
 from tests.domain.deciding.lives import EVERYTHING, Move, live, moves
 from tests.spec import MONDAY, at, command, given, pack, receive, record, say
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from complaints.commands import RecordStep, Sender, StepData, WaiveStep
 from complaints.complaint import FRESH, StepState
 from complaints.deciding.frame import StepRow
+from complaints.deciding.handing_over import handed_over
 from complaints.deciding.loops import go_back
 from complaints.deciding.run import Run
 from complaints.deciding.saying import check_facts
@@ -327,8 +328,8 @@ def _event(act: Act, command: StepData, role: str, outcome: str, facts: Facts, *
     fields = list(_DECIDED_BY)
     more: dict[str, Any] = {}
     if step.verb == "pass":
-        more, rises = _handed_over(act, command)
-        if rises:
+        more, up = handed_over(run, row, command.to)
+        if up:
             kind = ComplaintEscalated
     if over and good and step.milestone is not None:
         fields.append("milestone")
@@ -351,52 +352,3 @@ def _event(act: Act, command: StepData, role: str, outcome: str, facts: Facts, *
         again=step.repeats is not None,
         **more,
     )
-
-
-# --- hand-overs ---
-def _handed_over(act: Act, command: StepData) -> tuple[dict[str, Any], bool]:
-    """To whom; does the case rise?"""
-    run, up = act.run, rises(act.run, act.row.step.to)
-    to = _recipient(act, command.to)
-    role = run.procedure.roles.get(to)
-    more: dict[str, Any] = {"to": to, "holder": to, "outside": role is not None and role.outside}
-    return (more | {"tier": role.tier if role is not None else None}) if up else more, up
-
-
-def rises(run: Run, to: tuple[str, ...]) -> bool:
-    """Does one of these stand on a higher tier than the holder?"""
-    mine = _tier(run, run.state.holder)
-    return "next_tier" in to or any(_tier(run, role) > mine for role in to)
-
-
-def _tier(run: Run, role: str) -> int:
-    known = run.procedure.roles.get(role)
-    return known.tier or 0 if known is not None else 0
-
-
-def _recipient(act: Act, to: str | None) -> str:
-    run, choices = act.run, list(act.row.step.to)
-    if not choices:
-        why = f"to whom {act.row.name} goes: the desk must set {act.row.row}.to"
-        raise Rejected("not-stated", act.clause, why, place=f"{act.row.row}.to")
-    if choices[0] == "next_tier":
-        mine = _tier(run, run.state.holder)
-        tiers = sorted(
-            {role.tier for role in run.procedure.roles.values() if role.tier is not None and role.tier > mine}
-        )
-        if not tiers:
-            raise Rejected("no-higher-tier", act.clause, f"nobody stands above {run.state.holder}")
-        choices = [name for name, role in run.procedure.roles.items() if role.tier == tiers[0]]
-    if to is not None and to in choices:
-        return to
-    if len(choices) != 1 or to is not None:
-        raise Rejected("to-whom", act.clause, f"{act.row.name} goes to {' or '.join(choices)}", choices=choices)
-    match choices[0]:
-        case "owner":
-            return str(run.state.decided.get("owner", "owner"))
-        case "receiver":
-            return run.state.receiver
-        case "holder":
-            return run.state.holder
-        case other:
-            return other

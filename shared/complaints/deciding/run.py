@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from complaints.business_time import BusinessCalendar
-from complaints.commands import SYSTEM, CaseCommand, Sender
-from complaints.complaint import Complaint, as_of, evolve, item_fact
+from complaints.commands import CaseCommand, Sender
+from complaints.complaint import Complaint, evolve, item_fact
 from complaints.deciding.frame import Frame, frame_of, hold_key, touched_step
 from complaints.deciding.sight import Actor, Check, Glance, Sight, clock_key, instants_of
 from complaints.events import (
@@ -46,6 +46,7 @@ from complaints.events import (
     StepsReopened,
     StepWaived,
 )
+from complaints.past import as_of
 from complaints.procedure.model import Procedure
 from complaints.sla import NO_WARNINGS, Warnings
 
@@ -75,8 +76,8 @@ class Run:
     """
 
     __slots__ = (
-        "_thorough", "actor", "by", "calendar", "command", "dirty", "effective", "events", "frame", "now", "others",
-        "procedure", "seen", "state", "warnings",
+        "actor", "by", "calendar", "command", "dirty", "effective", "events", "frame", "now", "others",
+        "procedure", "seen", "state", "thorough", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -98,13 +99,8 @@ class Run:
         self.now = self.effective = command.at
         self.seen = state.last_at or command.at
         self.dirty = 0
-        self._thorough = thorough
+        self.thorough = thorough  # all rows are looked at: the proof that looking at what changed is enough
         self.events: list[CaseEvent] = []
-
-    @property
-    def thorough(self) -> bool:
-        """Are all rows looked at, whether or not what they read has changed? (The proof that this makes no odds.)"""
-        return self._thorough
 
     def emit(self, event: CaseEvent) -> None:
         """Records an event; marks the rows that look at what it changed."""
@@ -174,11 +170,6 @@ class Run:
             ):
                 return name
         return None
-
-    @property
-    def by_system(self) -> bool:
-        """Does a service of ours act?"""
-        return self.by == SYSTEM
 
 
 def touched(event: CaseEvent) -> Iterable[str]:  # noqa: C901, PLR0911 - one arm a kind of change

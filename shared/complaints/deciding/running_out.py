@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from complaints.complaint import Complaint
-from complaints.deciding.clocks import run_out, warn
+from complaints.deciding.lateness import run_out, warn
 from complaints.deciding.run import Run
 from complaints.deciding.settling import settle
 from complaints.errors import Unsettled

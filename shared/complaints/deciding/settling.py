@@ -52,10 +52,7 @@ def settle(run: Run) -> None:
     for _ in range(ROUNDS):
         if not any(_go_through(run, group) for group in GROUPS):
             return
-    start = len(run.events)
-    for group in GROUPS:
-        _go_through(run, group)
-    rows = list(dict.fromkeys(event.rule for event in run.events[start:] if event.rule is not None))
+    rows = sorted({event.rule for event in run.events[-ROUNDS // 2 :] if event.rule is not None})
     raise Unsettled(f"the rows {', '.join(rows)} of {run.procedure.id} undo one another", rows=rows)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from complaints.business_time import BusinessCalendar
 from complaints.complaint import FRESH, Complaint, StepState, item_fact
 from complaints.personal import is_closed
-from complaints.procedure.limits import due_of
+from complaints.procedure.limits import Limit, due_of
 from complaints.procedure.model import UNSET, Condition, Fact, Procedure
 
 Item = tuple[str, str]
@@ -205,7 +205,7 @@ class Names:
         if fact.means is not None:
             return self._meaning(self.check(fact.means))
         if fact.span is not None:
-            return self._span(fact)
+            return self._span(*fact.span)
         name, start = fact.name, UNSET if fact.name in self._bare else fact.starts_as
         starts = frozenset((name,)) if fact.starts_as is not UNSET else frozenset[str]()
         if self._item is not None and fact.of == self._item[0]:
@@ -228,10 +228,7 @@ class Names:
 
         return Name(read, check.keys, starts=check.starts, leans=check.leans)
 
-    def _span(self, fact: Fact) -> Name:
-        if fact.span is None:
-            raise AssertionError(fact.name)
-        limit, begin, end = fact.span
+    def _span(self, limit: Limit, begin: str, end: str) -> Name:
         a, b, answers = self.of(begin), self.of(end), self._procedure.questions
 
         def read(sight: Sight) -> Any:

@@ -11,7 +11,8 @@ from typing import Final
 from complaints.commands import Universal, name_of
 from complaints.complaint import FRESH
 from complaints.deciding.frame import StepRow
-from complaints.deciding.recording import named, record, rises
+from complaints.deciding.handing_over import rises
+from complaints.deciding.recording import named, record
 from complaints.deciding.run import Run
 from complaints.errors import Rejected
 

@@ -13,8 +13,9 @@ from complaints.commands import (
     RecordStep,
 )
 from complaints.complaint import FRESH
-from complaints.deciding.clocks import AFTER_A_REGRADE, Look, dated, recompute
-from complaints.deciding.frame import StepRow, Timed
+from complaints.deciding.clocks import AFTER_A_REGRADE, recompute
+from complaints.deciding.frame import StepRow
+from complaints.deciding.look import Look, dated
 from complaints.deciding.recording import record, row_of
 from complaints.deciding.run import Run
 from complaints.deciding.running_out import orphaned
@@ -159,21 +160,21 @@ def apply_calendar(run: Run, command: ApplyCalendar) -> None:
             continue
         look = Look(run, row, clock, run.state.step(row.name))
         if clock.live:
-            _recount(look)
+            _recount(look, clock)
         elif clock.late and clock.provisional:
             _late_by_guess(look, clock)
     for opening in run.frame.step_rows:
         _reschedule(run, opening)
 
 
-def _recount(look: Look) -> None:
+def _recount(look: Look, clock: SlaClock) -> None:
     """The same limit from the same start, under the ground that has changed."""
-    clock, limit = look.clock, look.limit
-    if clock is None or clock.due_at is None or limit is None:
+    limit = look.limit
+    if clock.due_at is None or limit is None:
         return
     due = look.due(limit, clock.from_)
     if due is not None and (due.at, due.provisional) != (clock.due_at, clock.provisional):
-        recompute(look, limit, clock.from_, place=clock.case, clause=clock.clause)
+        recompute(look, clock, limit, clock.from_, place=clock.case, clause=clock.clause)
 
 
 def _late_by_guess(look: Look, clock: SlaClock) -> None:
@@ -236,7 +237,7 @@ def change_pack(run: Run, command: ChangePack) -> None:
     for row in run.frame.timed_rows:
         clock = run.state.clocks.get(row.name)
         if clock is not None and clock.live:
-            _count_anew(Look(run, row, clock, run.state.step(row.name)), row)
+            _count_anew(Look(run, row, clock, run.state.step(row.name)), clock)
 
 
 GONE = "no longer in the procedure"
@@ -254,9 +255,9 @@ def _drop(run: Run) -> None:
             run.emit(HoldLifted(at=run.now, rule=hold, hold=hold))
 
 
-def _count_anew(look: Look, row: Timed) -> None:
-    clock, case, run = look.clock, look.case, look.run
-    if clock is None or case is None or clock.word == AFTER_A_REGRADE or not look.stands:
+def _count_anew(look: Look, clock: SlaClock) -> None:
+    row, case, run = look.row, look.case, look.run
+    if case is None or clock.word == AFTER_A_REGRADE or not look.stands:
         return
     if row.regrade == "keep" and clock.due_at is not None:
         return
@@ -266,7 +267,9 @@ def _count_anew(look: Look, row: Timed) -> None:
     due = look.due(limit, clock.from_)
     if (due.at if due is not None else None) == clock.due_at and clock.case == place:
         return
-    recompute(look, limit, start, place=place, clause=look.cite(value.clause or row.clause, limit), checks=[check])
+    recompute(
+        look, clock, limit, start, place=place, clause=look.cite(value.clause or row.clause, limit), checks=[check]
+    )
 
 
 # --- erasure ---

@@ -160,6 +160,27 @@ def test_a_fact_corrected_since_is_asked_as_it_was_then() -> None:
     )
 
 
+def test_an_extension_given_stands_when_another_value_of_the_limit_applies() -> None:
+    listed = pack("""
+facts: [{fact: heads, clause: f, type: number, starts-as: 0}, {fact: away, clause: f, type: yes-no}]
+decisions: [{decide: grade, of: [1, 2], rows: [{set: 1, clause: 甲, when: heads > 1}, {set: 2, clause: 乙}]}]
+steps:
+- part: p
+  rows:
+  - do: finish
+    clause: 一
+    by: cm
+    within: [{is: 4 h elapsed, when: grade == 1}, {is: 10 h elapsed, when: grade == 2}]
+    from: received
+    regrade: restart
+    extend: {to: 48 h elapsed, when: away}
+  - {close: end, clause: 二, by: cm}
+""")
+    case = given(listed, receive(facts={"away": True}), fire(at(0, "19:00")))
+    assert case.state.clocks["finish"].due_at == at(2)
+    case.when(say(at(0, "20:00"), heads=5)).then_never(event("clock.recomputed"))
+
+
 def test_pauses_lengthen_an_extension_too() -> None:
     case = given(EXTENDED, receive(), record("call", "cm", at(0, "10:00"), outcome="not_reached"))
     case.take(say(at(0, "12:00"), theirs=True), say(at(0, "14:00"), theirs=False))

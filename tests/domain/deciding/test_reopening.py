@@ -74,8 +74,8 @@ steps:
     case = given(two_ways, receive(), record("give_up", "cm", at(1)), record("anew", "cm", at(2)))
     assert case.state.steps["anew"].state == "waiting"  # though the case had been given up
     case.when(record("anew", "cm", at(3), already_happened=True)).then_rejected("step-not-open", "四")
-    case.take(record("handle", "cm", at(3)), record("end", "cm", at(4)))
-    assert case.state.steps["anew"].state == "open"
+    ended = case.take(record("handle", "cm", at(3))).when(record("end", "cm", at(4)))
+    ended.then_among(event("step.opened", step="anew"))
 
 
 def test_reopened_on_paper_counts_from_when_it_was_done() -> None:
