@@ -1,7 +1,7 @@
 """Who of a desk's people acts in a role: whoever is there, may, and is next. Pure.
 
-In this order: the deputy of the person who has gone; the member of staff who received the case, for the receiver's
-role; outside business time the on-call path; who holds the role, those of the department in charge first; deputies of
+In this order: the deputy of the person who has gone; where the procedure names the receiver, the member of staff who
+received the case; outside business time the on-call path; who holds the role, those of the department in charge first; deputies of
 those away; the department, where the role names one. Among equals the work is shared: the least open work by each
 person's share, then whoever has waited longest for a new case, then the id.
 
@@ -70,10 +70,11 @@ class Situation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat(Situation):
-    """A role that somebody is wanted for, and the step, where it is one."""
+    """A role that somebody is wanted for, and the step, where it is one; ``as_receiver``: it names the receiver."""
 
     role: str
     step: str | None = None
+    as_receiver: bool = False
 
     def fits(self, person: Person) -> bool:
         """Is the person there, and does no rule keep them from the step?"""
@@ -86,11 +87,15 @@ class Seat(Situation):
         return any(keeps_out(bar, self.case, person.person, self.role) for bar in bars)
 
 
-def choose(role: str, situation: Situation, *, step: str | None = None) -> Naming:
-    """Who acts in a role, for a step where one is named; nobody, and why, where there is nobody."""
+def choose(role: str, situation: Situation, *, step: str | None = None, as_receiver: bool = False) -> Naming:
+    """Who acts in a role, for a step where one is named; nobody, and why, where there is nobody.
+
+    ``as_receiver``: the step is for whoever received the case, not merely for the role that did.
+    """
     seat = Seat(
         role=role,
         step=step,
+        as_receiver=as_receiver,
         case=situation.case,
         procedure=situation.procedure,
         desk=situation.desk,
@@ -114,8 +119,8 @@ def _deputy_of_who_left(seat: Seat) -> Iterable[Person]:
 
 
 def _receiver(seat: Seat) -> Iterable[Person]:
-    """Who received the case acts for the receiver."""
-    if seat.role != seat.case.receiver or seat.case.received_by is None:
+    """Who received the case is its receiver."""
+    if not seat.as_receiver or seat.case.received_by is None:
         return []
     return [person for person in _known(seat, [seat.case.received_by]) if seat.role in person.roles]
 

@@ -58,7 +58,7 @@ def _name(stream: UUID, case: Case, situation: Situation, naming: Naming) -> Nam
     )
 
 
-def record_count(complaint: str, count: str, value: int, version: int, at: datetime) -> RecordCount:
-    """Evidence from other cases, for a case that stood at ``version`` of its own stream when it was counted."""
-    command = service_command_id(UUID(complaint), "record-count", count, value, version)
+def record_count(complaint: str, count: str, value: int, cause: int, at: datetime) -> RecordCount:
+    """Evidence from other cases; ``cause`` is the position of the event that changed it."""
+    command = service_command_id(UUID(complaint), "record-count", count, value, cause)
     return RecordCount(id=command, complaint=complaint, at=at, count=count, value=value)

@@ -5,7 +5,7 @@ A person who was named stays until they are away or gone. The same case, desk an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -16,6 +16,7 @@ from routing.cases import SYSTEM, Case, named
 from routing.choosing import FREE, Naming, Situation, choose, keeps_out
 
 NOBODY_IN_PARTICULAR: Final = frozenset(("anyone", CUSTOMER, SYSTEM))
+RECEIVER: Final = "receiver"
 RECORDS: Final = frozenset(("pass", "do", "close", "reopen"))
 """Verbs of steps that the system can record: what they say is done by being recorded."""
 OWED: Final = frozenset(("must", "should"))
@@ -94,8 +95,11 @@ def next_tier(holder: str, procedure: Procedure) -> list[str]:
 
 
 # --- who acts ---
-def owing(case: Case, procedure: Procedure) -> Iterator[tuple[str, list[str]]]:
-    """For everything that people owe: the step, and the roles of which one will do, in the order to ask them."""
+def owing(case: Case, procedure: Procedure) -> Iterator[tuple[str, dict[str, str]]]:
+    """For everything that people owe: the step, and the roles of which one will do, in the order to ask them.
+
+    Each role stands with the name that the procedure has for it there: ``owner``, ``holder``, ``receiver``, or its own.
+    """
     mine = {act.step for act in acts(case, procedure)}
     for name in sorted(case.steps, key=lambda name: _place(name, procedure)):
         step = _step(name, procedure)
@@ -112,15 +116,16 @@ def _given_by_notifier(step: Step, name: str, case: Case) -> bool:
     return step.verb == "tell" and not case.steps[name].failed
 
 
-def _roles(alternatives: Iterable[str], case: Case, procedure: Procedure) -> list[str]:
+def _roles(alternatives: Iterable[str], case: Case, procedure: Procedure) -> dict[str, str]:
     """The roles that these stand for in the case; nobody of the desk acts for those outside it."""
-    meaning = {"owner": case.owner, "holder": case.holder, "receiver": case.receiver}
-    roles = dict.fromkeys(meaning.get(name, name) for name in alternatives)
-    return [
-        role
-        for role in roles
-        if role and role not in NOBODY_IN_PARTICULAR and not (role in procedure.roles and procedure.roles[role].outside)
-    ]
+    meaning = {"owner": case.owner, "holder": case.holder, RECEIVER: case.receiver}
+    roles: dict[str, str] = {}
+    for name in alternatives:
+        role = meaning.get(name, name)
+        known = procedure.roles.get(role or "")
+        if role and role not in NOBODY_IN_PARTICULAR and not (known is not None and known.outside):
+            roles.setdefault(role, name)
+    return roles
 
 
 def namings(situation: Situation) -> list[Naming]:
@@ -149,14 +154,15 @@ def _still(role: str, situation: Situation) -> bool:
     return person is not None and person.absent(situation.at) is None
 
 
-def _first(roles: Sequence[str], situation: Situation, step: str) -> Naming:
+def _first(roles: Mapping[str, str], situation: Situation, step: str) -> Naming:
     """Somebody for the first of these roles that has anybody; else what is said of the first."""
-    choices = [choose(roles[0], situation, step=step)]
-    for role in roles[1:]:
-        if choices[-1].person is not None:
-            return choices[-1]
-        choices.append(choose(role, situation, step=step))
-    return choices[-1] if choices[-1].person is not None else choices[0]
+    tried = []
+    for role, name in roles.items():
+        choice = choose(role, situation, step=step, as_receiver=name == RECEIVER)
+        if choice.person is not None:
+            return choice
+        tried.append(choice)
+    return tried[0]
 
 
 def _after(situation: Situation, role: str, person: str) -> Situation:

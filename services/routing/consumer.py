@@ -1,0 +1,100 @@
+"""Follows the events of all desks: asks of intake what a case calls for, and looks at cases whose desk has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from complaints.adapters.cloudevents import event_id
+from complaints.adapters.desk_views import LoggedViews
+from complaints.adapters.records import Message, stored_event
+from complaints.codec import Recorded, decode
+from complaints.desk_events import (
+    DepartmentRemoved,
+    DepartmentSet,
+    FallbackSet,
+    PackAdopted,
+    PersonAbsent,
+    PersonChanged,
+    PersonJoined,
+    PersonLeft,
+    PersonReturned,
+)
+from complaints.ports import Now
+from routing import tables
+from routing.answering import Grounds, answer
+from routing.cases import evolve
+from routing.matters import Matters
+from routing.outbox import put
+from routing.tables import File
+
+SETTLING: Final = timedelta(seconds=60)
+"""How long nothing must have been told of an imported case's past before routing takes the case up."""
+
+
+_OF_A_PERSON: Final = (PersonLeft, PersonAbsent, PersonChanged, PersonReturned)
+_MAY_HELP: Final = (
+    PersonJoined, PersonChanged, PersonReturned, PersonAbsent, DepartmentSet, DepartmentRemoved, FallbackSet,
+)  # fmt: skip
+"""After these somebody may act where nobody could; an absence may bring a deputy."""
+
+
+def recorded(message: Message) -> Recorded:
+    """The event in a record. Raises: Undecodable."""
+    return decode(stored_event(message))
+
+
+class Routing:
+    """Handles batches of events, each in the transaction that moves the inbox. ``committed`` hears of every batch."""
+
+    def __init__(self, *, views: LoggedViews, matters: Matters, now: Now, committed: Callable[[], None]) -> None:
+        self._views, self._matters, self._now, self._wake = views, matters, now, committed
+
+    async def handle(self, connection: asyncpg.Connection, records: Sequence[Recorded]) -> None:
+        """Takes in events, in order of their stream. Raises: Poison, Transient."""
+        now, grounds = self._now(), Grounds(self._views)
+        for record in records:
+            if record.category == "desk":
+                await self._desk_changed(connection, record)
+        of_cases = [record for record in records if record.category == "complaint"]
+        if not of_cases:
+            return
+        files = await tables.files(connection, {record.stream_id: record.desk for record in of_cases})
+        for record in of_cases:
+            take_in(files[record.stream_id], record, now)
+        counts = await self._matters.note(connection, grounds, of_cases, now)
+        await answer(connection, grounds, list(files.values()), now)
+        await put(connection, counts)
+
+    def committed(self, _: Sequence[Recorded]) -> None:
+        """A batch is done: there may be something to send, or to look at."""
+        self._wake()
+
+    async def _desk_changed(self, connection: asyncpg.Connection, record: Recorded) -> None:
+        """Asks for a look at the cases that a change of the desk may concern."""
+        desk, event = record.desk, record.event
+        if isinstance(event, _OF_A_PERSON):
+            await tables.review(connection, desk, "person", event.person)
+        if isinstance(event, PersonJoined) and await self._is_first(desk, record.version):
+            await tables.review(connection, desk, "everybody")
+        elif isinstance(event, _MAY_HELP):
+            await tables.review(connection, desk, "lacking")
+        elif isinstance(event, PackAdopted):
+            await tables.review(connection, desk, "matters")
+
+    async def _is_first(self, desk: str, version: int) -> bool:
+        """Whether until then the desk had named nobody, so that nobody was named for any case."""
+        return len((await self._views.at(desk, version)).directory.people) == 1
+
+
+def take_in(file: File, record: Recorded, now: datetime) -> None:
+    """An event of the case. What is told of an imported case's past is told by somebody who may not have done yet."""
+    file.case = evolve(file.case, record.event, record.version)
+    file.correlation_id = file.correlation_id or record.meta.correlation_id
+    file.causation_id = event_id(record.stream_id, record.version)
+    file.traceparent = record.meta.traceparent
+    past = file.case.imported and record.event.at < now - SETTLING
+    file.look_at = now + SETTLING if past else None

@@ -1,0 +1,116 @@
+"""Cases to be looked at although nothing has happened to them: their time has come, or the desk has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from complaints.adapters.desk_views import LoggedViews
+from complaints.adapters.patience import Patience
+from complaints.ports import Now
+from routing import tables
+from routing.answering import Grounds, answer
+from routing.matters import Matters
+from routing.outbox import put
+
+_PORTION: Final = 200
+_LOOK_EVERY: Final = 0.5
+
+
+class Lookout:
+    """Looks at cases in portions, each a transaction of its own; several processes share them."""
+
+    def __init__(
+        self, *, pool: asyncpg.Pool, views: LoggedViews, matters: Matters, now: Now, committed: Callable[[], None]
+    ) -> None:
+        self._pool, self._views, self._matters, self._now, self._committed = pool, views, matters, now, committed
+        self._news = asyncio.Event()
+        self._patience = Patience("routing.lookout")
+
+    def wake(self) -> None:
+        """There may be something to look at."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Looks until it is cancelled."""
+        while True:
+            self._news.clear()
+            await self._patience.until_done(self._look_at_all)
+            try:
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def caught_up(self) -> bool:
+        """Whether there is nothing to look at now."""
+        waits = await self._pool.fetchval(
+            "SELECT EXISTS (SELECT FROM routing.case_file WHERE look_at <= $1) OR EXISTS (SELECT FROM routing.review)",
+            self._now(),
+        )
+        if waits:
+            self.wake()
+        return not waits
+
+    def why_not_ready(self) -> str | None:
+        """None while it looks."""
+        return self._patience.trouble
+
+    async def _look_at_all(self) -> None:
+        while await self._review() or await self._look_at_those_due():
+            self._committed()
+
+    async def _look_at_those_due(self) -> bool:
+        async with self._pool.acquire() as connection, connection.transaction():
+            files = await tables.files_to_look_at(connection, self._now(), _PORTION)
+            if files:
+                await answer(connection, Grounds(self._views), files, self._now())
+        return bool(files)
+
+    async def _review(self) -> bool:
+        """A portion of the cases that a change of a desk asks to be looked at."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            asked = await connection.fetchrow(
+                "SELECT id, desk, whom, person, after FROM routing.review ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+            )
+            if asked is None:
+                return False
+            rows = await connection.fetch(_WHICH[asked["whom"]], *_arguments(asked), _PORTION)
+            complaints = {UUID(bytes=row["complaint"].bytes): asked["desk"] for row in rows}
+            if complaints:
+                await self._look_at(connection, complaints, matters=asked["whom"] == "matters")
+                last = max(complaints)
+                await connection.execute("UPDATE routing.review SET after = $2 WHERE id = $1", asked["id"], last)
+            else:
+                await connection.execute("DELETE FROM routing.review WHERE id = $1", asked["id"])
+        return True
+
+    async def _look_at(self, connection: asyncpg.Connection, complaints: dict[UUID, str], *, matters: bool) -> None:
+        files = await tables.files(connection, complaints)
+        now, grounds = self._now(), Grounds(self._views)
+        if matters:
+            upto = {stream: file.case.version for stream, file in files.items()}
+            await put(connection, await self._matters.read_again(connection, grounds, upto, now))
+        else:
+            await answer(connection, grounds, list(files.values()), now)
+
+
+_WHICH: Final = {
+    "person": "SELECT DISTINCT complaint FROM routing.assignment WHERE desk = $1 AND person = $2 AND complaint > $3 "
+    "ORDER BY complaint LIMIT $4",
+    "lacking": "SELECT DISTINCT complaint FROM routing.assignment WHERE desk = $1 AND person IS NULL "
+    "AND complaint > $2 ORDER BY complaint LIMIT $3",
+    "everybody": "SELECT complaint FROM routing.case_file WHERE open AND desk = $1 AND complaint > $2 "
+    "ORDER BY complaint LIMIT $3",
+    "matters": "SELECT complaint FROM routing.case_file WHERE desk = $1 AND complaint > $2 ORDER BY complaint LIMIT $3",
+}
+
+
+def _arguments(asked: asyncpg.Record) -> tuple[object, ...]:
+    if asked["whom"] == "person":
+        return asked["desk"], asked["person"], asked["after"]
+    return asked["desk"], asked["after"]

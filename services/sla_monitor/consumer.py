@@ -1,0 +1,109 @@
+"""Follows the events of all desks into the timers and the lists that the desk lane works from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from complaints.adapters.records import Message, stored_event
+from complaints.codec import Recorded, decode
+from complaints.desk_events import AnswerWithdrawn, CalendarPublished, PackAdopted, ParameterSet, ReadingChosen
+from complaints.events import (
+    CalendarApplied,
+    ComplaintClosed,
+    ComplaintReceived,
+    ComplaintReopened,
+    DutyOpened,
+)
+from complaints.ports import Now
+from sla_monitor import timers
+from sla_monitor.arming import period_name
+from sla_monitor.monitor import LOOK_EVERY
+from sla_monitor.timers import ARMED
+
+CHANGES_DUTIES = (PackAdopted, ParameterSet, ReadingChosen, AnswerWithdrawn, CalendarPublished)
+"""Changes of a desk on which the periods of its duties depend."""
+
+
+def recorded(message: Message) -> Recorded:
+    """The event in a record. Raises: Undecodable."""
+    return decode(stored_event(message))
+
+
+class Projection:
+    """Takes in batches of events, each in the transaction that moves the inbox. ``woken`` hears of every batch."""
+
+    def __init__(self, *, now: Now, woken: Callable[[], None]) -> None:
+        self._now, self._woken = now, woken
+
+    async def handle(self, connection: asyncpg.Connection, records: Sequence[Recorded]) -> None:
+        """Takes in events, in order of their stream."""
+        now = self._now()
+        earliest = await timers.project(connection, [record for record in records if record.category != "desk"], now)
+        await _note_cases(connection, [record for record in records if record.category == "complaint"], now)
+        for record in records:
+            if isinstance(record.event, DutyOpened):
+                await connection.execute(
+                    "INSERT INTO sla.period (desk, name) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                    record.desk,
+                    period_name(record.event.owe, record.event.period),
+                )
+            elif isinstance(record.event, CHANGES_DUTIES):
+                await _desk_changed(connection, record.desk, record.event.at)
+        if earliest is not None and earliest < now + LOOK_EVERY:
+            await connection.execute(f"NOTIFY {ARMED}")
+
+    def committed(self, _: Sequence[Recorded]) -> None:
+        """A batch is done: something may be due."""
+        self._woken()
+
+
+async def _desk_changed(connection: asyncpg.Connection, desk: str, at: datetime) -> None:
+    await connection.execute(
+        "INSERT INTO sla.desk AS d (desk, changed_at) VALUES ($1, $2) "
+        "ON CONFLICT (desk) DO UPDATE SET changed_at = least(d.changed_at, excluded.changed_at)",
+        desk,
+        at,
+    )
+
+
+async def _note_cases(connection: asyncpg.Connection, records: Sequence[Recorded], now: datetime) -> None:
+    """The list of cases: which are open, and in which calendar each counts."""
+    received: list[tuple[UUID, str, str, str]] = []
+    ends: dict[UUID, bool] = {}
+    calendars: dict[UUID, str] = {}
+    for record in records:
+        match record.event:
+            case ComplaintReceived() as event:
+                received.append((record.stream_id, record.desk, event.case, event.calendar))
+            case ComplaintClosed():
+                ends[record.stream_id] = False
+            case ComplaintReopened():
+                ends[record.stream_id] = True
+            case CalendarApplied() as event:
+                calendars[record.stream_id] = event.version
+            case _:
+                pass
+    await connection.executemany(
+        "INSERT INTO sla.case_file (complaint, desk, kind, calendar, asked) VALUES ($1, $2, $3, $4, $4) "
+        "ON CONFLICT DO NOTHING",
+        received,
+    )
+    await connection.executemany("UPDATE sla.case_file SET open = $2 WHERE complaint = $1", list(ends.items()))
+    await connection.executemany("UPDATE sla.case_file SET calendar = $2 WHERE complaint = $1", list(calendars.items()))
+    if received or any(ends.values()):
+        await _notice_other_calendars(connection, [*(row[0] for row in received), *ends], now)
+
+
+async def _notice_other_calendars(connection: asyncpg.Connection, complaints: Sequence[UUID], now: datetime) -> None:
+    """A case that came, or came back, while the desk has another calendar in force has yet to be told of it."""
+    await connection.execute(
+        "UPDATE sla.desk SET sweep_at = $2 WHERE sweep_at IS NULL AND desk IN ("
+        "SELECT c.desk FROM sla.case_file c JOIN sla.desk d USING (desk) "
+        "WHERE c.complaint = ANY($1::uuid[]) AND c.open AND d.calendar <> '' AND c.calendar <> d.calendar)",
+        list(complaints),
+        now,
+    )

@@ -1,0 +1,25 @@
+"""What sla_monitor keeps: armed timers, the open cases of each desk, what a desk owes next, and the auditor's own view."""
+
+from pathlib import Path
+
+from alembic import op
+
+from complaints.adapters.inbox import tables
+from complaints.adapters.migrations.scripts import run_script
+
+revision = "sla_0001"
+down_revision = None
+branch_labels = ("sla",)
+depends_on = None
+
+
+def upgrade() -> None:
+    """Creates the schema from the script beside this module, and the inbox."""
+    run_script(Path(__file__).with_suffix(".sql"))
+    for statement in tables("sla"):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    """Forgets all of it; reading the topic from its beginning makes it anew."""
+    op.execute("DROP SCHEMA sla CASCADE")
