@@ -36,6 +36,7 @@ from complaints.merkle import HASH_BYTES, Frontier, leaf_hash
 from complaints.ports import GENESIS, Append, StoredEvent
 
 _HEAD = Struct(">16s32s16sIHq16s")
+_LENGTH = Struct(">I")
 _LEAF = Struct(">Qq32s")
 _TAG = b"redress event 1\n"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,13 +58,12 @@ def event_hash(
     data: bytes,
 ) -> bytes:
     """The hash of one event, 32 bytes, over the bytes that the module's page lists."""
-    parts = [
-        _HEAD.pack(
-            _TAG, previous, stream_id.bytes, version, schema_version, _microseconds(occurred_at), command_id.bytes
-        )
-    ]
+    head = _HEAD.pack(
+        _TAG, previous, stream_id.bytes, version, schema_version, _microseconds(occurred_at), command_id.bytes
+    )
+    parts = [head]
     for text in (category.encode(), desk.encode(), type.encode(), meta, data):
-        parts += (len(text).to_bytes(4, "big"), text)
+        parts += (_LENGTH.pack(len(text)), text)
     return sha256(b"".join(parts)).digest()
 
 

@@ -185,7 +185,7 @@ async def test_when_the_store_closes_nobody_is_left_waiting() -> None:
 
 
 def test_appends_that_have_nothing_in_common_are_done_together() -> None:
-    assert waves(append(stream) for stream in range(5)) == [1, 1, 1, 1, 1]
+    assert waves([append(stream) for stream in range(5)]) == [1, 1, 1, 1, 1]
     assert waves([]) == []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, get_args
 from uuid import UUID
 
@@ -11,12 +11,13 @@ import msgspec
 
 from complaints.chain import hashes
 from complaints.errors import CommandReused, RedressError, Taken, VersionConflict
-from complaints.ports import GENESIS, Append, Appended, Category, NewEvent
+from complaints.ports import GENESIS, Append, Appended, Category, Claim, Guard, NewEvent
 
 CALL = f"SELECT * FROM es.append({', '.join(f'${place}' for place in range(1, 31))})"  # noqa: S608 - only numbers
 """The arguments are those of ``arguments``."""
 
 
+_CATEGORIES = frozenset(get_args(Category))
 _LAST_VERSION = 2**31 - 1
 _LAST_SCHEMA_VERSION = 2**15 - 1
 
@@ -46,64 +47,88 @@ def prepare(append: Append, *, counts_from_zero: bool = False) -> Prepared:
         raise ValueError("an append holds at least one event")
     if not 0 <= append.expected_version <= _LAST_VERSION - len(append.events):
         raise ValueError(f"a stream does not go on after version {append.expected_version}")
-    if append.category not in get_args(Category):
-        raise ValueError(f"{append.category!r} is not a category")
-    if not all(1 <= event.schema_version <= _LAST_SCHEMA_VERSION for event in append.events):
-        raise ValueError("a schema version is between 1 and 32767")
     if len(append.previous_hash) != len(GENESIS):
         raise ValueError("a hash is 32 bytes")
-    names = [append.desk, *(event.type for event in append.events), *(claim.scope for claim in append.claims)]
-    if any("\0" in name for name in names):
-        raise ValueError("the database stores no null character in a name")
-    if overlap := set(append.claims) & set(append.releases):
-        raise ValueError(f"the same append claims and releases {next(iter(overlap)).scope}")
+    if append.category not in _CATEGORIES:
+        raise ValueError(f"{append.category!r} is not a category")
+    size = 0
+    for event in append.events:
+        if not 1 <= event.schema_version <= _LAST_SCHEMA_VERSION:
+            raise ValueError("a schema version is between 1 and 32767")
+        _storable(event.type)
+        size += len(event.data) + len(event.meta)
+    _storable(append.desk)
+    for claim in append.claims:
+        _storable(claim.scope)
+        if claim in append.releases:
+            raise ValueError(f"the same append claims and releases {claim.scope}")
     first = append.expected_version + (0 if counts_from_zero else 1)
-    return Prepared(
-        append,
-        range(first, first + len(append.events)),
-        hashes(append, first_version=first),
-        sum(len(event.data) + len(event.meta) for event in append.events),
-    )
+    return Prepared(append, range(first, first + len(append.events)), hashes(append, first_version=first), size)
 
 
-def waves(appends: Iterable[Append]) -> list[int]:
+def _storable(name: str) -> None:
+    if "\0" in name:
+        raise ValueError("the database stores no null character in a name")
+
+
+def waves(appends: Sequence[Append]) -> list[int]:
     """The wave, from 1, in which each append is done: one that touches what an earlier one writes comes after it.
 
     So a batch does what the same appends would have done one by one, in some order. Nearly always all are in the first.
     """
+    writes = [_written(append) for append in appends]
+    guards = [[guard.stream_id.int for guard in append.guards] for append in appends]
+    all_written = {item for items in writes for item in items}
+    if len(all_written) == sum(map(len, writes)) and all_written.isdisjoint(item for items in guards for item in items):
+        return [1] * len(appends)
     wrote: dict[Hashable, int] = defaultdict(int)
     read: dict[Hashable, int] = defaultdict(int)
     order = []
-    for append in appends:
-        writes: list[Hashable] = [append.command_id, append.stream_id]
-        writes += [(append.desk, claim.scope, claim.key) for claim in (*append.claims, *append.releases)]
-        guards = [guard.stream_id for guard in append.guards]
-        wave = 1 + max(*(max(wrote[item], read[item]) for item in writes), *(wrote[item] for item in guards), 0)
-        for item in writes:
+    for written, guarded in zip(writes, guards, strict=True):
+        wave = 1 + max(*(max(wrote[item], read[item]) for item in written), *(wrote[item] for item in guarded), 0)
+        for item in written:
             wrote[item] = wave
-        for item in guards:
+        for item in guarded:
             read[item] = max(read[item], wave)
         order.append(wave)
     return order
+
+
+def _written(append: Append) -> list[Hashable]:
+    """What the append changes: its command, its stream, its claims."""
+    items: list[Hashable] = [append.command_id.int, append.stream_id.int]  # as numbers, which hash fast
+    items += [(append.desk, claim.scope, claim.key) for claim in append.claims]
+    items += [(append.desk, claim.scope, claim.key) for claim in append.releases]
+    return items
 
 
 def arguments(batch: Sequence[Prepared], *, shard: int = 0) -> list[Any]:
     """The arguments of ``es.append`` for a batch, in order."""
     appends = [prepared.append for prepared in batch]
     order = waves(appends)
-    numbered = list(enumerate(batch, 1))
-    events = [(number, *link) for number, prepared in numbered for link in prepared.chained()]
-    guards = [(number, guard) for number, prepared in numbered for guard in prepared.append.guards]
-    claims = [
-        (number, release, prepared.append.desk, claim)
-        for number, prepared in numbered
-        for release, group in ((False, prepared.append.claims), (True, prepared.append.releases))
-        for claim in group
-    ]
+    last = max(order, default=0)
+    owners: list[int] = []
+    versions: list[int] = []
+    events: list[NewEvent] = []
+    before: list[bytes] = []
+    after: list[bytes] = []
+    guards: list[tuple[int, Guard]] = []
+    claims: list[tuple[int, bool, str, Claim]] = []
+    for number, prepared in enumerate(batch, 1):
+        append = prepared.append
+        owners += [number] * len(append.events)
+        versions += prepared.versions
+        events += append.events
+        before.append(append.previous_hash)
+        before += prepared.hashes[:-1]
+        after += prepared.hashes
+        guards += [(number, guard) for guard in append.guards]
+        claims += [(number, False, append.desk, claim) for claim in append.claims]
+        claims += [(number, True, append.desk, claim) for claim in append.releases]
     return [
         shard,
-        max(order, default=0),
-        order,
+        last,
+        order if last > 1 else [],
         [append.command_id for append in appends],
         [append.fingerprint for append in appends],
         [append.stream_id for append in appends],
@@ -114,15 +139,15 @@ def arguments(batch: Sequence[Prepared], *, shard: int = 0) -> list[Any]:
         [len(append.events) for append in appends],
         [prepared.versions[-1] for prepared in batch],
         [prepared.hashes[-1] for prepared in batch],
-        [number for number, _, _, _, _ in events],
-        [version for _, version, _, _, _ in events],
-        [event.type for _, _, event, _, _ in events],
-        [event.schema_version for _, _, event, _, _ in events],
-        [event.occurred_at for _, _, event, _, _ in events],
-        [event.data for _, _, event, _, _ in events],
-        [event.meta for _, _, event, _, _ in events],
-        [previous for _, _, _, previous, _ in events],
-        [own for _, _, _, _, own in events],
+        owners,
+        versions,
+        [event.type for event in events],
+        [event.schema_version for event in events],
+        [event.occurred_at for event in events],
+        [event.data for event in events],
+        [event.meta for event in events],
+        before,
+        after,
         [number for number, _ in guards],
         [guard.stream_id for _, guard in guards],
         [guard.version for _, guard in guards],
@@ -134,8 +159,28 @@ def arguments(batch: Sequence[Prepared], *, shard: int = 0) -> list[Any]:
     ]
 
 
-def answer(append: Append, row: Any) -> Appended | RedressError:
-    """What a row of ``es.append`` says to the one who asked."""
+def answers(batch: Sequence[Prepared], rows: Sequence[Any]) -> list[Appended | RedressError]:
+    """What the rows of ``es.append`` say to each append of the batch, in its order."""
+    if len(rows) == 1 and rows[0]["status"] == "all":
+        return list(_side_by_side(batch, rows[0]["first_pos"]))
+    found = {row["app"]: row for row in rows}
+    return [_answer(prepared.append, found[number]) for number, prepared in enumerate(batch, 1)]
+
+
+def _side_by_side(batch: Sequence[Prepared], position: int) -> Iterator[Appended]:
+    """The places of appends that are written one after the other from ``position`` on."""
+    for prepared in batch:
+        count = len(prepared.versions)
+        yield Appended(
+            version=prepared.versions[-1],
+            first_position=position,
+            last_position=position + count - 1,
+            hash=prepared.hashes[-1],
+        )
+        position += count
+
+
+def _answer(append: Append, row: Any) -> Appended | RedressError:
     match row["status"]:
         case "ok" | "duplicate" as status:
             return Appended(

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from complaints.adapters.append_batch import CALL, Prepared, answer, arguments, prepare
+from complaints.adapters.append_batch import CALL, Prepared, answers, arguments, prepare
 from complaints.adapters.database import Backoff, passing
 from complaints.adapters.group_commit import GroupCommit, Limits
 from complaints.adapters.hints import Hints
@@ -149,8 +149,7 @@ class PostgresEventStore:
                     self._writer.terminate()
                 await self._give_back_writer()
             raise
-        answers = {row["app"]: row for row in rows}
-        return [answer(prepared.append, answers[number]) for number, prepared in enumerate(batch, 1)]
+        return answers(batch, rows)
 
     async def _give_back_writer(self) -> None:
         writer, self._writer = self._writer, None

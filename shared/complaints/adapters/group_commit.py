@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -21,6 +22,10 @@ Write = Callable[[Sequence[Prepared]], Awaitable[Sequence[Appended | RedressErro
 it did; any other means that nothing was written, because something in the batch cannot be."""
 
 
+_WATCH = 0.1
+"""Seconds between looks at who has waited too long."""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much is taken on. Times in seconds."""
 
@@ -34,6 +39,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class _Waiting(msgspec.Struct, frozen=True):
     prepared: Prepared
     answer: asyncio.Future[Appended | Exception]  # an error is a result too: nobody may be left to retrieve it
+    until: float  # the loop's time
 
 
 class GroupCommit:
@@ -47,6 +53,8 @@ class GroupCommit:
     def __init__(self, write: Write, limits: Limits) -> None:
         self._write, self._limits = write, limits
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(limits.queue)
+        self._patient: deque[_Waiting] = deque()  # everybody, in the order in which their patience ends
+        self._watch: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -61,53 +69,62 @@ class GroupCommit:
         with suppress(asyncio.CancelledError):
             await self._task
         self._task = None
-        while not self._queue.empty():
-            _settle(self._queue.get_nowait(), StoreUnavailable("the store is closing"))
+        for waiting in self._patient:
+            _settle(waiting, StoreUnavailable("the store is closing; the same command may be sent again"))
+        self._patient.clear()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
 
     async def append(self, prepared: Prepared) -> Appended:
         """Waits until the append is durable.
 
         Raises: StoreBusy, StoreUnavailable, and what ``write`` answered.
         """
-        if self._task is None:
+        if self._task is None or self._task.done():
             raise StoreUnavailable("the store is not open")
-        waiting = _Waiting(prepared, asyncio.get_running_loop().create_future())
-        try:
-            async with asyncio.timeout(self._limits.patience):
-                await self._enqueue(waiting)
-                answer = await waiting.answer
-        except TimeoutError:
-            raise StoreUnavailable(
-                f"no answer from the store within {self._limits.patience:g} s; the same command may be sent again"
-            ) from None
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(prepared, loop.create_future(), loop.time() + self._limits.patience)
+        if self._queue.full():
+            await self._wait_for_room(waiting)
+        else:
+            self._queue.put_nowait(waiting)
+        self._patient.append(waiting)
+        if self._watch is None:
+            self._watch = loop.call_later(_WATCH, self._end_patience)
+        answer = await waiting.answer
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    async def _enqueue(self, waiting: _Waiting) -> None:
+    async def _wait_for_room(self, waiting: _Waiting) -> None:
         try:
-            self._queue.put_nowait(waiting)
-        except asyncio.QueueFull:
-            try:
-                async with asyncio.timeout(self._limits.busy_after):
-                    await self._queue.put(waiting)
-            except TimeoutError:
-                raise StoreBusy(f"{self._limits.queue} appends wait before this one") from None
+            async with asyncio.timeout(self._limits.busy_after):
+                await self._queue.put(waiting)
+        except TimeoutError:
+            raise StoreBusy(f"{self._limits.queue} appends wait before this one") from None
+
+    def _end_patience(self) -> None:
+        """Tells those who have waited long enough; one timer for all costs less than one for each."""
+        loop = asyncio.get_running_loop()
+        while self._patient and (self._patient[0].answer.done() or self._patient[0].until <= loop.time()):
+            _settle(
+                self._patient.popleft(),
+                StoreUnavailable(
+                    f"no answer from the store within {self._limits.patience:g} s; the same command may be sent again"
+                ),
+            )
+        self._watch = loop.call_later(_WATCH, self._end_patience) if self._patient else None
 
     async def _drain(self) -> None:
-        batch: list[_Waiting] = []
-        try:
-            while True:
-                batch = [await self._queue.get()]
-                await asyncio.sleep(0)  # those who were answered just now may come back with their next append
-                size = batch[0].prepared.size
-                while len(batch) < self._limits.appends and size < self._limits.bytes and not self._queue.empty():
-                    batch.append(self._queue.get_nowait())
-                    size += batch[-1].prepared.size
-                await self._commit(batch)
-        finally:
-            for waiting in batch:
-                _settle(waiting, StoreUnavailable("the store is closing; the same command may be sent again"))
+        while True:
+            batch = [await self._queue.get()]
+            await asyncio.sleep(0)  # those who were answered just now may come back with their next append
+            size = batch[0].prepared.size
+            while len(batch) < self._limits.appends and size < self._limits.bytes and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+                size += batch[-1].prepared.size
+            await self._commit(batch)
 
     async def _commit(self, batch: Sequence[_Waiting]) -> None:
         """Returns when everybody in the batch has an answer or has stopped waiting."""

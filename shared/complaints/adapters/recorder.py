@@ -44,7 +44,7 @@ from eventsourcing.utils import Environment, EnvType, resolve_topic
 
 from complaints.adapters.append_batch import CALL, arguments
 from complaints.adapters.event_store import CATEGORY_LITERALS, COLUMNS, SHARD
-from complaints.adapters.recorder_rows import by_stream, notification, place_of, prepare_all, stored_event, uuid_of
+from complaints.adapters.recorder_rows import by_stream, notification, places_of, prepare_all, stored_event, uuid_of
 from complaints.adapters.recorder_session import Session
 from complaints.ports import Category
 
@@ -91,15 +91,15 @@ class LogAggregateRecorder(AggregateRecorder):
         async def write(connection: Any) -> list[int]:
             batch = await prepare_all(connection, streams, given)
             rows = await connection.fetch(CALL, *arguments(batch, shard=SHARD)) if batch else ()
-            places = {row["app"]: place_of(batch[row["app"] - 1], row) for row in rows}
-            repeats = sum(place.duplicate for place in places.values())
+            places = places_of(batch, rows)
+            repeats = sum(place.duplicate for place in places)
             if 0 < repeats < len(places):
                 raise IntegrityError("some of these events are recorded already")
             if tracking is not None and not repeats:  # a repeat has recorded it with its events
                 await _track(connection, tracking)
             zeroth = {  # where version 0 of the stream is, or would be, if its events lay side by side
-                prepared.append.stream_id: places[number].first_position - prepared.versions[0]
-                for number, prepared in enumerate(batch, 1)
+                prepared.append.stream_id: place.first_position - prepared.versions[0]
+                for prepared, place in zip(batch, places, strict=True)
             }
             return [zeroth[uuid_of(event.originator_id)] + event.originator_version for event in stored_events]
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
 
-from complaints.adapters.append_batch import Prepared, answer, prepare
+from complaints.adapters.append_batch import Prepared, answers, prepare
 from complaints.errors import RedressError
 from complaints.ports import GENESIS, Append, Appended, NewEvent
 
@@ -79,14 +79,16 @@ async def prepare_all(
     return batch
 
 
-def place_of(prepared: Prepared, row: Any) -> Appended:
-    """Where the append stands. Raises IntegrityError where it was not done, or was done with other events."""
-    place = answer(prepared.append, row)
-    if isinstance(place, RedressError):
-        raise IntegrityError(str(place)) from place
-    if place.hash != prepared.hashes[-1]:
-        raise IntegrityError(f"command {prepared.append.command_id} was done before, with other events")
-    return place
+def places_of(batch: Sequence[Prepared], rows: Sequence[Any]) -> list[Appended]:
+    """Where the appends stand. Raises IntegrityError where one was not done, or was done with other events."""
+    places = []
+    for prepared, place in zip(batch, answers(batch, rows), strict=True):
+        if isinstance(place, RedressError):
+            raise IntegrityError(str(place)) from place
+        if place.hash != prepared.hashes[-1]:
+            raise IntegrityError(f"command {prepared.append.command_id} was done before, with other events")
+        places.append(place)
+    return places
 
 
 def stored_event(row: Any) -> StoredEvent:

@@ -109,10 +109,13 @@ CREATE TRIGGER no_truncate BEFORE TRUNCATE ON es.checkpoint FOR EACH STATEMENT E
 --     reused     the command id was used before by another request or stream
 --     conflict   the stream `other` is at `version`, not at what was expected: the append's own stream or a guard
 --     taken      the claim on `scope` belongs to the stream `other`
+-- Where nothing is in the way of any of them, one row says so for all:
+--     all        every append is written, one after the other, from first_pos on
 --
--- a_* hold one element for each append, e_* g_* c_* one for each event, guard and claim; their *_app is the 1-based index
--- of the append. Appends that write what another of the same call reads or writes must come in different waves, which
--- are done one after the other, each seeing the one before. Versions of an append's events follow one another.
+-- a_* hold one element for each append, e_* g_* c_* one for each event, guard and claim, in the same order; their *_app is
+-- the 1-based index of the append. Versions of an append's events follow one another. Appends that write what another of
+-- the same call reads or writes come in different waves, which are done one after the other, each seeing the one before;
+-- where there is one wave, a_wave is empty.
 CREATE FUNCTION es.append(
     p_shard smallint, p_waves int,
     a_wave int[], a_command uuid[], a_fingerprint bytea[], a_stream uuid[], a_category text[], a_desk text[],
@@ -135,9 +138,11 @@ SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
+    genesis CONSTANT bytea := decode(repeat('00', 32), 'hex');
     before bigint;
     head bigint;
     at timestamptz;
+    written int;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'es.append needs read committed: it must see what was committed while it waited for the lock';
@@ -152,10 +157,62 @@ BEGIN
     END IF;
     before := head;
 
+    -- Nearly always nothing is in the way of any append: then the arrays go into the tables as they are.
+    -- Scalar subqueries are index probes, one a row, however many rows the planner expects.
+    IF p_waves = 1 AND NOT EXISTS (
+        SELECT FROM unnest(a_command, a_stream, a_expected, a_prev) a(command, stream, expected, prev)
+        WHERE (SELECT true FROM es.command c WHERE c.command_id = a.command)
+            OR NOT coalesce(
+                (SELECT s.version = a.expected AND s.hash = a.prev FROM es.stream s WHERE s.stream_id = a.stream),
+                a.expected = 0 AND a.prev = genesis)
+    ) AND NOT EXISTS (
+        SELECT FROM unnest(g_stream, g_version) g(stream, version)
+        WHERE g.version <> coalesce((SELECT s.version FROM es.stream s WHERE s.stream_id = g.stream), 0)
+    ) AND NOT EXISTS (
+        SELECT FROM unnest(c_app, c_release, c_desk, c_scope, c_key) c(app, release, desk, scope, key)
+        WHERE c.release OR a_stream[c.app] <>
+            (SELECT k.stream_id FROM es.claim k WHERE k.desk = c.desk AND k.scope = c.scope AND k.key = c.key)
+    ) THEN
+        INSERT INTO es.event (pos, recorded_at, occurred_at, stream_id, command_id, version, shard, schema_version,
+            category, desk, type, prev_hash, hash, meta, data)
+        SELECT head + e.place, at, e.occurred, a.stream, a.command, e.version, p_shard, e.schema,
+            a.category, a.desk, e.type, e.prev, e.hash, e.meta, e.data
+        FROM unnest(e_app, e_version, e_type, e_schema, e_occurred, e_data, e_meta, e_prev, e_hash)
+            WITH ORDINALITY e(app, version, type, schema, occurred, data, meta, prev, hash, place)
+        JOIN unnest(a_stream, a_command, a_category, a_desk)
+            WITH ORDINALITY a(stream, command, category, desk, app) ON a.app = e.app;
+        GET DIAGNOSTICS written = ROW_COUNT;
+        IF written <> cardinality(e_app) THEN
+            RAISE EXCEPTION 'es.append: % events, % of them belong to an append', cardinality(e_app), written;
+        END IF;
+        INSERT INTO es.stream AS s (stream_id, version, category, desk, hash)
+        SELECT * FROM unnest(a_stream, a_version, a_category, a_desk, a_hash)
+        ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, hash = excluded.hash;
+        INSERT INTO es.command (command_id, stream_id, version, first_pos, last_pos, fingerprint)
+        SELECT a.command, a.stream, a.version, head + a.upto - a.count + 1, head + a.upto, a.fingerprint
+        FROM (
+            SELECT a.*, sum(a.count) OVER (ROWS UNBOUNDED PRECEDING) AS upto
+            FROM unnest(a_command, a_stream, a_version, a_count, a_fingerprint)
+                a(command, stream, version, count, fingerprint)
+        ) a;
+        IF cardinality(c_app) > 0 THEN
+            INSERT INTO es.claim (desk, scope, key, stream_id)
+            SELECT c.desk, c.scope, c.key, a_stream[c.app]
+            FROM unnest(c_app, c_desk, c_scope, c_key) c(app, desk, scope, key)
+            ON CONFLICT DO NOTHING;         -- the stream holds it already
+        END IF;
+        PERFORM pg_notify('es_event', (head + written)::text);
+        status := 'all';
+        first_pos := head + 1;
+        last_pos := head + written;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    -- Otherwise each append is judged by itself.
     FOR turn IN 1 .. p_waves LOOP
         RETURN QUERY
         WITH probe AS MATERIALIZED (
-            -- Scalar subqueries are index probes, one a row, however many rows the planner expects.
             SELECT a.app::int AS app, a.command, a.fingerprint, a.stream, a.category, a.desk, a.expected, a.prev, a.count,
                 a.version, a.hash,
                 (SELECT c FROM es.command c WHERE c.command_id = a.command) AS done,
@@ -163,7 +220,7 @@ BEGIN
             FROM unnest(a_wave, a_command, a_fingerprint, a_stream, a_category, a_desk, a_expected, a_prev, a_count,
                 a_version, a_hash)
                 WITH ORDINALITY a(wave, command, fingerprint, stream, category, desk, expected, prev, count, version, hash, app)
-            WHERE a.wave = turn
+            WHERE coalesce(a.wave, 1) = turn
         ), moved AS MATERIALIZED (
             SELECT DISTINCT ON (g.app) g.app, g.stream, g.actual
             FROM (SELECT g.app, g.stream, g.version,
@@ -184,7 +241,7 @@ BEGIN
                         CASE WHEN (p.done).stream_id = p.stream AND (p.done).fingerprint = p.fingerprint
                             THEN 'duplicate' ELSE 'reused' END
                     WHEN coalesce((p.now).version, 0) <> p.expected
-                        OR coalesce((p.now).hash, decode(repeat('00', 32), 'hex')) <> p.prev THEN 'conflict'
+                        OR coalesce((p.now).hash, genesis) <> p.prev THEN 'conflict'
                     WHEN m.app IS NOT NULL THEN 'moved'
                     WHEN h.app IS NOT NULL THEN 'taken'
                     ELSE 'ok'
