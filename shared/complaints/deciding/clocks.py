@@ -77,7 +77,7 @@ def _start(look: Look) -> bool:
     run.emit(
         ClockStarted(
             at=run.now,
-            clause=run.cite(clause, within(case[2] if case is not None else None), checks),
+            clause=run.cite(clause, [*row.standing, *within(case[2] if case is not None else None)], checks),
             rule=row.row,
             inputs=run.looked_at(checks),
             clock=row.name,
@@ -169,7 +169,7 @@ def _cancel(look: Look, _: SlaClock) -> bool:
     run.emit(
         ClockCancelled(
             at=run.now,
-            clause=look.cite(row.clause, None, ["cancel", "when", "start"], checks),
+            clause=run.cite(row.clause, [f"{row.row}.cancel"] if cancelled else row.standing, checks),
             rule=row.row,
             inputs=run.looked_at(checks),
             clock=row.name,

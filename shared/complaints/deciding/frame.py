@@ -45,6 +45,7 @@ class StepRow:
     name: str
     row: str  # the name without the item's number
     stands: tuple[Check, ...]  # the part's condition and its own
+    standing: tuple[str, ...]  # the fields in which these are written
     waits_from: Start | None  # what `wait` counts from, where the row says so
     after_close: bool  # stands while the case is closed
 
@@ -60,6 +61,7 @@ class Timed:
     by: str | list[str] | None
     duty: Duty  # of a clock without a step: "may", since nobody is in breach
     stands: tuple[Check, ...]
+    standing: tuple[str, ...]  # the fields in which these are written
     stop: Check | None
     cancel: Check | None
     pause: Check | None
@@ -115,6 +117,7 @@ class Frame:
         self.timed: dict[str, Timed] = {}
         self.instances: dict[str, list[str]] = {}
         self._after_close: dict[str, bool] = {}
+        self._parts: dict[int, str] = {}
         self._decides = frozenset(table.decide for table in procedure.tables)
         for step in self._steps_of_case():
             self.steps[step.id] = self._step_row(step)
@@ -168,6 +171,7 @@ class Frame:
             name=step.id,
             row=step.name,
             stands=self._stands(step),
+            standing=self._standing(step),
             waits_from=self._start(step.from_, step.item) if step.wait is not None and step.from_ is not None else None,
             after_close=self._stands_after_close(step.name),
         )
@@ -175,6 +179,12 @@ class Frame:
     def _stands(self, step: Step) -> tuple[Check, ...]:
         names = self.names(step.item)
         return tuple(names.check(condition) for condition in (step.part.when, step.when) if condition is not None)
+
+    def _standing(self, step: Step) -> tuple[str, ...]:
+        if not self._parts:
+            parts = {id(one.part): None for one in self.procedure.steps.values()}  # two parts may be written alike
+            self._parts = {part: f"steps.{number}.when" for number, part in enumerate(parts, 1)}
+        return (self._parts[id(step.part)], f"{step.name}.when")
 
     def _stands_after_close(self, name: str) -> bool:
         """Does it come, at however many removes, after a step that closes the case?"""
@@ -196,6 +206,7 @@ class Frame:
             by=step.by_text,
             duty=step.duty,
             stands=self._stands(step),
+            standing=self._standing(step),
             stop=None,
             cancel=None,
             pause=names.maybe(step.pause),
@@ -220,6 +231,7 @@ class Frame:
             by=None,
             duty="may",
             stands=(start,) if start is not None else (),
+            standing=(f"{clock.name}.start",),
             stop=names.maybe(clock.stop),
             cancel=names.maybe(clock.cancel),
             pause=names.maybe(clock.pause),

@@ -80,10 +80,11 @@ def _door(run: Run, command: Receive, rows: list[IntakeRow]) -> tuple[list[Intak
         roles = list(dict.fromkeys(role for row in restricted for role in row.by))
         why = f"{command.channel} is received by {' or '.join(roles)}"
         raise Rejected("not-allowed", restricted[0].clause, why, roles=roles)
+    fields = [f"intake.{place}" for place, row in enumerate(run.procedure.intake, 1) if row in named]
     if len(named) == 1:
-        return named, named[0].clause
+        return named, run.cite(named[0].clause, fields)
     clauses = [c for row in named for c in ([row.clause] if isinstance(row.clause, str) else row.clause or [])]
-    return named, list(dict.fromkeys(clauses))
+    return named, run.cite(list(dict.fromkeys(clauses)), fields)
 
 
 def _opened_by(run: Run, kind: str) -> Clause:
@@ -92,7 +93,7 @@ def _opened_by(run: Run, kind: str) -> Clause:
         raise Rejected("no-such-case", None, kind, choices=["complaint", *run.procedure.kinds])
     if not run.plays(spec.by):
         raise Rejected("not-allowed", spec.clause, f"a {kind} is opened by {' or '.join(spec.by)}", roles=list(spec.by))
-    return spec.clause
+    return run.cite(spec.clause, [f"{kind}.opened-by"])
 
 
 def _ask(run: Run, command: Receive, rows: list[IntakeRow], named: list[IntakeRow]) -> None:

@@ -231,7 +231,9 @@ def _opened(run: Run, row: StepRow, opens_at: datetime | None) -> None:
         StepOpened(
             at=run.now,
             clause=run.cite(
-                step.clause, [f"{row.row}.{field}" for field in ("when", "after", "by", "duty", "wait")], row.stands
+                step.clause,
+                [*row.standing, *(f"{row.row}.{field}" for field in ("after", "by", "duty", "wait"))],
+                row.stands,
             ),
             rule=row.row,
             inputs=run.looked_at(row.stands),

@@ -76,6 +76,25 @@ def test_who_owes_a_step() -> None:
     )
 
 
+def test_who_receives_and_when_a_part_applies() -> None:
+    text = """
+facts: [{fact: grave, clause: f, type: yes-no}]
+intake: [{channels: [any], clause: x, by: {reading: cm, or: [md], because: b}}]
+steps:
+- part: first
+  rows: [{close: end, clause: 二, by: cm}]
+- part: second
+  when: {reading: grave, or: ["!grave"], because: b}
+  rows: [{do: hurry, clause: 一, by: cm, within: 5 h elapsed}]
+"""
+    answered = pack(text, doors="", answers={"intake.1.by": "md", "steps.2.when": "!grave"})
+    given(answered).when(receive("md", facts={"grave": False})).then_among(
+        event("complaint.received", clause=["x", "desk:intake.1.by"]),
+        event("step.opened", step="hurry", clause=["一", "desk:steps.2.when"]),
+        event("clock.started", clock="hurry", clause=["一", "desk:steps.2.when"]),
+    )
+
+
 def test_a_silence_that_the_desk_filled() -> None:
     desk(act__within="30 min").when(receive()).then_among(
         event("clock.started", clock="act", clause=["二", "desk:act.within"], due_at=at(0, "09:30"))
