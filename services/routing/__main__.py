@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from complaints.adapters import database
 from complaints.adapters.consuming import Consumer
-from complaints.adapters.desk_views import LoggedViews
+from complaints.adapters.desk_views import LeftSealed, LoggedViews
 from complaints.adapters.event_store import PostgresEventStore
 from complaints.adapters.inbox import Poison, on_pool
 from complaints.adapters.kafka import Topics, open_producer
@@ -16,21 +16,12 @@ from complaints.adapters.pack_store import PostgresPacks
 from complaints.adapters.sealing import Sealing
 from complaints.adapters.service import Service, main, utc_now
 from complaints.adapters.settings import Settings
-from complaints.codec import Recorded
 from complaints.personal import Erased, Sealed
 from complaints.ports import Now
 from routing.consumer import Routing, recorded
 from routing.lookout import Lookout
 from routing.matters import Matters
 from routing.outbox import Outbox
-
-
-class LeftSealed:
-    """Opens nothing: names of staff and what complainants say are no business of routing's."""
-
-    async def unseal(self, records: Sequence[Recorded]) -> list[Recorded]:
-        """The events as they are."""
-        return list(records)
 
 
 class Digests:
@@ -60,7 +51,7 @@ def build(settings: Settings, *, now: Now = utc_now) -> Service:
             open_producer(settings.kafka, client="routing") as producer,
         ):
             store = PostgresEventStore(log)
-            views = LoggedViews(store, PostgresPacks(log), LeftSealed())  # type: ignore[arg-type]  # asks to unseal only
+            views = LoggedViews(store, PostgresPacks(log), LeftSealed())
             key = settings.files.seal_key
             matters = Matters(store, Digests(Sealing.on(log, load_master(key)) if key.exists() else None))
             outbox = Outbox(pool=pool, producer=producer, topics=topics)

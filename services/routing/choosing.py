@@ -1,9 +1,9 @@
 """Who of a desk's people acts in a role: whoever is there, may, and is next. Pure.
 
 In this order: the deputy of the person who has gone; where the procedure names the receiver, the member of staff who
-received the case; outside business time the on-call path; who holds the role, those of the department in charge first; deputies of
-those away; the department, where the role names one. Among equals the work is shared: the least open work by each
-person's share, then whoever has waited longest for a new case, then the id.
+received the case; outside business time the on-call path; who holds the role, those of the department in charge first;
+deputies of those away; the department, where the role names one. Among equals the work is shared: the least open work
+by each person's share, then whoever has waited longest for a new case, then the id.
 
 ``because`` says why, as ``code: words``; the codes are stable.
 """

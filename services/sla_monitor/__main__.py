@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from complaints.adapters import database
 from complaints.adapters.consuming import Consumer
-from complaints.adapters.desk_views import LoggedViews
+from complaints.adapters.desk_views import LeftSealed, LoggedViews
 from complaints.adapters.event_store import PostgresEventStore
 from complaints.adapters.inbox import on_pool
 from complaints.adapters.kafka import CommandSender, Topics, open_producer
 from complaints.adapters.pack_store import PostgresPacks
 from complaints.adapters.service import Service, main, utc_now
 from complaints.adapters.settings import Settings
-from complaints.codec import Recorded
 from complaints.ports import Now
 from sla_monitor.auditor import Auditor
 from sla_monitor.consumer import Projection, recorded
@@ -22,14 +21,6 @@ from sla_monitor.duties import DeskLane
 from sla_monitor.monitor import Monitor
 
 NAME = "sla-monitor"
-
-
-class LeftSealed:
-    """Opens nothing: whom a complaint is about, and who works at a desk, is no business of timers."""
-
-    async def unseal(self, records: Sequence[Recorded]) -> list[Recorded]:
-        """The events as they are."""
-        return list(records)
 
 
 def build(settings: Settings, *, now: Now = utc_now) -> Service:
@@ -49,7 +40,7 @@ def build(settings: Settings, *, now: Now = utc_now) -> Service:
             open_producer(kafka, client=NAME) as producer,
         ):
             store = PostgresEventStore(log)
-            views = LoggedViews(store, PostgresPacks(log), LeftSealed())  # type: ignore[arg-type]  # asks to unseal only
+            views = LoggedViews(store, PostgresPacks(log), LeftSealed())
             monitor = Monitor(pool=timer_pool, sender=CommandSender(timer_producer, topics, source=NAME), now=now)
             desks = DeskLane(
                 pool=desk_pool, sender=CommandSender(desk_producer, topics, source=NAME), views=views, now=now

@@ -10,14 +10,13 @@ import asyncio
 import builtins
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import cast
+from typing import Protocol, cast
 
 from complaints.adapters.pack_store import PackStore
-from complaints.adapters.sealing import Sealing
-from complaints.codec import decode
+from complaints.codec import Recorded, decode
 from complaints.desk_events import DeskEvent, PackAdopted
 from complaints.desk_keys import Principal, key_parts
 from complaints.desk_view import AdoptedPack, DeskView
@@ -29,9 +28,23 @@ from complaints.ports import EventStore
 VIEWS = 256  # kept of each desk
 
 
+class Opener(Protocol):
+    """Opens what is sealed in events; `complaints.adapters.sealing` is one."""
+
+    async def unseal(self, records: Sequence[Recorded]) -> list[Recorded]: ...
+
+
+class LeftSealed:
+    """``Opener`` of a process that has no business with names and addresses: it opens nothing and needs no key."""
+
+    async def unseal(self, records: Sequence[Recorded]) -> list[Recorded]:
+        """The events as they are."""
+        return list(records)
+
+
 @dataclass(slots=True)
 class _Known:
-    """What is in memory of a desk: all of its events, opened, and views of it."""
+    """What is in memory of a desk: all of its events, and views of it."""
 
     events: list[DeskEvent] = field(default_factory=list)
     views: OrderedDict[int, DeskView] = field(default_factory=OrderedDict)
@@ -47,12 +60,12 @@ class LoggedViews:
         self,
         store: EventStore,
         packs: PackStore,
-        sealing: Sealing,
+        opener: Opener,
         *,
         fresh_for: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._packs, self._sealing = store, packs, sealing
+        self._store, self._packs, self._opener = store, packs, opener
         self._fresh_for, self._clock = fresh_for, clock
         self._known: dict[str, _Known] = {}
         self._names: dict[str, None] = {}
@@ -105,7 +118,7 @@ class LoggedViews:
             if known.read_at <= asked_at:
                 read_at = self._clock()
                 rows = await self._store.read(desk_stream(desk), after=len(known.events))
-                records = await self._sealing.unseal([decode(row) for row in rows])
+                records = await self._opener.unseal([decode(row) for row in rows])
                 known.events += [cast("DeskEvent", record.event) for record in records]
                 known.read_at = read_at
         if not known.events:

@@ -51,7 +51,7 @@ class Desks(LoggedViews):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(store, packs, sealing, fresh_for=fresh_for, clock=clock)
-        self._log, self._now = log, now
+        self._log, self._sealing, self._now = log, sealing, now
 
     @classmethod
     async def start(
