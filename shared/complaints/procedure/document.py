@@ -95,6 +95,7 @@ class Seq(list[Any]):
 
 NO_MARKS: Final = "no anchors, aliases or tags; quote a text that begins with ! & or *"
 DEEPEST: Final = 24
+LONGEST: Final = 1_000_000
 INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 WORDS: Final = {
@@ -110,8 +111,10 @@ def read(text: str, file: str) -> Row:
     Raises:
         PackRefused: not YAML; an anchor, alias or tag; a key twice; anything but one mapping.
     """
+    if len(text) > LONGEST:
+        raise PackRefused(file, 1, 1, f"a pack of {len(text)} characters; {LONGEST} are enough for any procedure")
     try:
-        events = _events(text)
+        events = _events(text, file)
     except MarkedYAMLError as error:
         _refuse_marks(text, file)
         at = error.problem_mark or error.context_mark
@@ -131,8 +134,16 @@ def read(text: str, file: str) -> Row:
 
 
 @lru_cache(maxsize=64)  # many desks run the same pack, each with answers of its own
-def _events(text: str) -> tuple[Event, ...]:
-    return tuple(e for e in YAML(typ="safe", pure=True).parse(text) if not isinstance(e, DocumentStartEvent))
+def _events(text: str, file: str) -> tuple[Event, ...]:
+    found, depth = [], 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += isinstance(event, MappingStartEvent | SequenceStartEvent)
+        depth -= isinstance(event, MappingEndEvent | SequenceEndEvent)
+        if depth > DEEPEST:  # before the parser's time grows with the square of it
+            raise PackRefused(file, _mark(event).line, _mark(event).column, "nested too deeply for a pack")
+        if not isinstance(event, DocumentStartEvent):
+            found.append(event)
+    return tuple(found)
 
 
 def _refuse_marks(text: str, file: str) -> None:
@@ -147,7 +158,7 @@ class _Reader:
     """Builds rows from parser events."""
 
     def __init__(self, file: str, events: Iterator[Event]) -> None:
-        self.file, self.events, self.depth = file, events, 0
+        self.file, self.events = file, events
 
     def next(self) -> Event:
         event = next(self.events)
@@ -160,12 +171,7 @@ class _Reader:
     def value(self, event: Event, parent: Row | None) -> Any:
         if isinstance(event, ScalarEvent):
             return _scalar(event)
-        if self.depth == DEEPEST:
-            raise PackRefused(self.file, _mark(event).line, _mark(event).column, "nested too deeply for a pack")
-        self.depth += 1
-        inner = self.sequence(event, parent) if isinstance(event, SequenceStartEvent) else self.mapping(event, parent)
-        self.depth -= 1
-        return inner
+        return self.sequence(event, parent) if isinstance(event, SequenceStartEvent) else self.mapping(event, parent)
 
     def sequence(self, event: Event, parent: Row | None) -> Seq:
         seq = Seq(_mark(event))

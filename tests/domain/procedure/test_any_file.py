@@ -92,7 +92,7 @@ def loads_or_is_refused(data: Any, answers: dict[str, Any] | None = None) -> Non
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_any_value_anywhere_loads_or_is_refused(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(DATA)))
     path = data.draw(st.sampled_from(PATHS[name]))
@@ -100,7 +100,7 @@ def test_any_value_anywhere_loads_or_is_refused(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_anything_left_out_loads_or_is_refused(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(DATA)))
     path = data.draw(st.sampled_from([path for path in PATHS[name] if path]))
@@ -108,7 +108,7 @@ def test_anything_left_out_loads_or_is_refused(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_a_value_from_elsewhere_loads_or_is_refused(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(DATA)))
     path, other = data.draw(st.sampled_from(PATHS[name])), data.draw(st.sampled_from(PATHS[name]))
@@ -122,7 +122,7 @@ PLACES = sorted(load(text_of(WHOLE.name), file=WHOLE.name).places)
 
 
 @given(st.dictionaries(st.sampled_from(PLACES) | st.text(max_size=8), values, max_size=3))
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_any_answers_of_a_desk_load_or_are_refused(answers: dict[str, Any]) -> None:
     loads_or_is_refused(DATA[WHOLE.name], answers)
 

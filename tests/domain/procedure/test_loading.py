@@ -345,6 +345,11 @@ def test_a_file_that_is_nested_without_end_is_refused() -> None:
         load(NESTED, file="deep.yaml")
 
 
+def test_a_file_that_is_longer_than_any_procedure_is_refused() -> None:
+    with pytest.raises(PackRefused, match="enough for any procedure"):
+        load(text_of(WHOLE.name) + "#" * 1_000_000, file="long.yaml")
+
+
 NO_PACKS = ("", "- a\n", "a\n", "pack: {id: a", "\ufeff", "pack: {id: a, version: 1}\n---\nx: 1\n")
 
 
