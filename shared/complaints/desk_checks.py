@@ -65,11 +65,16 @@ class Ground:
             raise self.malformed(field, f"must be an IANA time zone, not {value!r}") from None
 
     def roles(self, field: str, roles: Iterable[str], *also: str) -> None:
-        """Checks that the procedure knows the roles."""
+        """Checks that the procedure or the desk knows the roles.
+
+        A procedure may hand a case to a department that only the desk can name (a fact says which), or let anyone
+        receive: so a department of the desk is a role as well.
+        """
+        known = {*self.view.procedure.roles, DATA_PROTECTION, *self.view.departments, *also}
         for place, role in enumerate(roles):
-            if role not in also and role != DATA_PROTECTION and role not in self.view.procedure.roles:
-                known = ", ".join(sorted({*self.view.procedure.roles, DATA_PROTECTION, *also}))
-                raise self.malformed(f"{field}[{place}]", f"must be a role of the procedure: {known}", "no-such-role")
+            if role not in known:
+                rule = f"must be a role of the procedure or a department of the desk: {', '.join(sorted(known))}"
+                raise self.malformed(f"{field}[{place}]", rule, "no-such-role")
 
     def colleague(self, field: str, person: str) -> None:
         """Checks that a person works here."""

@@ -83,6 +83,10 @@ def _desk(slug: str, title: str, pack: str, staff: Staff, *, fallback: str, lang
         locale=language,
         pack=pack,
         calendar=calendar,
+        departments=[
+            {"department": department, "title": department.replace("_", " ").title()}
+            for department in sorted({department for _, _, department in staff.values()})
+        ],
         people=[
             JoinPerson(
                 person=person,
