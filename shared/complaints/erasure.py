@@ -55,17 +55,16 @@ class Erasures:
             self._cases.forget(stream_id)
 
     async def recover(self) -> int:
-        """Ends or takes back what was begun a while ago; answers how many erasures it ended."""
-        ended = 0
-        for subject, command_id in (await self._sealer.erasing()).items():
+        """Ends what was recorded and takes back what was not, of all that was begun a while ago; answers how many."""
+        begun = await self._sealer.erasing()
+        for subject, command_id in begun.items():
             found = await self._store.find_command(command_id)
             if found is None:
                 await self._sealer.abandon_erasing(subject, command_id)
             else:
                 stream_id, _, _ = found
                 await self.finish(await self._cases.load(stream_id, "", fresh=True), command_id)
-                ended += 1
-        return ended
+        return len(begun)
 
     async def _others(self, loaded: Loaded[Complaint], command_id: UUID) -> list[Loaded[Complaint]]:
         others = []

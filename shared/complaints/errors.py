@@ -6,6 +6,7 @@
     ├── Unknown               no such desk, complaint, pack, key
     ├── Transient             try again: nothing has been decided
     │   ├── VersionConflict   somebody else wrote to the stream first
+    │   ├── BeingErased       the data subject's key is about to be destroyed
     │   ├── StoreBusy         the queue before the store is full
     │   └── StoreUnavailable  the store does not answer
     ├── Taken                 a value that is unique in the desk belongs to another case
@@ -74,6 +75,13 @@ class VersionConflict(Transient):
     def __init__(self, stream_id: UUID, expected: int, actual: int) -> None:
         super().__init__(f"stream {stream_id} is at version {actual}, not {expected}", expected=expected, actual=actual)
         self.stream_id, self.expected, self.actual = stream_id, expected, actual
+
+
+class BeingErased(Transient):
+    """A new case of a data subject came in while the subject is being erased."""
+
+    def __init__(self, subject: UUID) -> None:
+        super().__init__("the data subject is just being erased; send the request again", subject=str(subject))
 
 
 class StoreBusy(Transient):

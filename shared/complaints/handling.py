@@ -20,6 +20,7 @@ from complaints.desks import DeskViews
 from complaints.duties import EMPTY, DutyBook, evolve_duty
 from complaints.erasure import Erasures
 from complaints.errors import (
+    BeingErased,
     CommandReused,
     Malformed,
     RedressError,
@@ -116,8 +117,8 @@ class Handler:
                     handled = await self._handled(request, fresh=tries > 1)
                     if isinstance(asked, EraseSubject):
                         await self._finish_erasing(request, handled)
-                except VersionConflict:
-                    if tries == self._tries:
+                except (VersionConflict, BeingErased) as error:
+                    if tries == self._tries or (isinstance(error, BeingErased) and not await self.recover()):
                         raise
                     await self._pause(tries)
                     tries += 1
@@ -138,7 +139,7 @@ class Handler:
         return loaded
 
     async def recover(self) -> int:
-        """Ends the erasures that a crash has interrupted; answers how many. To be called when a process starts."""
+        """Settles the erasures that a crash has interrupted; answers how many. To be called when a process starts."""
         return await self._erasures.recover()
 
     async def _handled(self, request: Request, *, fresh: bool) -> Handled:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -96,20 +97,25 @@ def personal_values(event: Event, *, facts: Collection[str], by_customer: bool) 
     They are: the fields that its type declares, facts that the pack declares personal wherever they are repeated, the
     name of somebody who acts as the customer, the facts that a report shows of each complaint, and who was drawn.
     """
-    fields = type(event).__struct_fields__
-    for name in type(event).personal:
+    declared, people, repeating = _fields(type(event))
+    for name in (*declared, *people) if by_customer else declared:
         yield from _all_of((name,), getattr(event, name))
-    if by_customer and "person" in fields:
-        yield from _all_of(("person",), getattr(event, "person"))  # noqa: B009 - not every event has it
-    for name in ("facts", "looked_at", "inputs"):
-        if name in fields:
-            yield from _chosen((name,), getattr(event, name), facts)
+    for name in repeating:
+        yield from _chosen((name,), getattr(event, name), facts)
     if isinstance(event, ReportProduced):
         yield from _of_complaints(("figures",), event.figures, facts)
     if isinstance(event, SampleDrawn):
         for name in ("included", "drawn"):
             for place, value in enumerate(getattr(event, name)):
                 yield Personal((name, place), value, names=True)
+
+
+@cache
+def _fields(kind: type[Event]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Of a type: the fields that it declares personal, that name who acts, that may repeat facts."""
+    names = kind.__struct_fields__
+    people = tuple(name for name in ("person",) if name in names and name not in kind.personal)
+    return kind.personal, people, tuple(name for name in ("facts", "looked_at", "inputs") if name in names)
 
 
 def _all_of(path: Path, value: Any) -> Iterator[Personal]:
@@ -144,8 +150,10 @@ def is_personal(name: str, facts: Collection[str]) -> bool:
     """Whether a name that a condition reads (``content``, ``point#2.content``, ``talk.person``) gives personal data."""
     if name in facts:
         return True
+    if "." not in name and "#" not in name:
+        return False
     parts = re.split("[.#]", name)
-    return len(parts) > 1 and (parts[-1] == "person" or any(part in facts for part in parts))
+    return parts[-1] == "person" or any(part in facts for part in parts)
 
 
 def dotted(path: Path) -> str:

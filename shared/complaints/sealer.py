@@ -46,7 +46,7 @@ class Sealer(Protocol):
     ) -> list[tuple[Event, Sender]]:
         """Each event, and who caused it, with their personal values sealed under durable keys.
 
-        Raises: Transient while a subject among them is being erased; StoreUnavailable.
+        Raises: BeingErased, StoreUnavailable.
         """
         ...
 

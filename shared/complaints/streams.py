@@ -107,7 +107,7 @@ class Streams(Generic[State]):
     async def write(self, loaded: Loaded[State], events: Sequence[Event], entry: Entry) -> Written[State]:
         """Seals, encodes and appends.
 
-        Raises: VersionConflict, Taken, CommandReused, Transient, StoreBusy, StoreUnavailable.
+        Raises: VersionConflict, Taken, CommandReused, BeingErased, StoreBusy, StoreUnavailable.
         """
         started = next((event for event in events if isinstance(event, ComplaintReceived)), None)
         if started is not None:
@@ -130,11 +130,8 @@ class Streams(Generic[State]):
         appended = await self._store.append(append)
         if appended.duplicate:
             return Written(appended=appended, events=(), after=None)
-        after = loaded
-        for event in events:
-            after = self._after(after, event, after.version + 1)
-        after = self._keep(replace(after, hash=appended.hash))
-        return Written(appended=appended, events=events, after=after)
+        after = replace(self._after(loaded, events), hash=appended.hash)
+        return Written(appended=appended, events=events, after=self._keep(after))
 
     async def written(self, stream_id: UUID, appended: Appended) -> Sequence[Event]:
         """The events of an append of earlier, as they read today."""
@@ -176,17 +173,20 @@ class Streams(Generic[State]):
         return False
 
     def _folded(self, loaded: Loaded[State], records: Sequence[Recorded]) -> Loaded[State]:
-        for record in records:
-            loaded = replace(self._after(loaded, record.event, record.version), desk=record.desk, hash=record.hash)
-        return loaded
+        if not records:
+            return loaded
+        after = self._after(loaded, [record.event for record in records])
+        return replace(after, desk=records[-1].desk, hash=records[-1].hash)
 
-    def _after(self, loaded: Loaded[State], event: Event, version: int) -> Loaded[State]:
-        changes: dict[str, Any] = {}
-        if isinstance(event, ComplaintReceived):
-            changes = {"subject": UUID(event.subject), "case": event.case, "desk_version": event.desk_version}
-        elif isinstance(event, PackChanged):
-            changes = {"desk_version": event.desk_version}
-        return replace(loaded, version=version, state=self._evolve(loaded.state, event), **changes)
+    def _after(self, loaded: Loaded[State], events: Sequence[Event]) -> Loaded[State]:
+        state, changes = loaded.state, dict[str, Any]()
+        for event in events:
+            state = self._evolve(state, event)
+            if isinstance(event, ComplaintReceived):
+                changes |= {"subject": UUID(event.subject), "case": event.case, "desk_version": event.desk_version}
+            elif isinstance(event, PackChanged):
+                changes["desk_version"] = event.desk_version
+        return replace(loaded, version=loaded.version + len(events), state=state, **changes)
 
     def _keep(self, loaded: Loaded[State]) -> Loaded[State]:
         if not loaded.version:

@@ -20,7 +20,7 @@ from complaints.adapters.sealing import Sealing
 from complaints.adapters.subject_keys import MemoryKeys, PostgresKeys, SubjectKeys, Wanted
 from complaints.codec import Envelope, Recorded, decode, encode
 from complaints.commands import SYSTEM, Sender
-from complaints.errors import Transient, Undecodable
+from complaints.errors import BeingErased, Undecodable
 from complaints.events import ComplaintReceived, Event, FactsRecorded, ReportProduced, SampleDrawn, WorkRecorded
 from complaints.personal import ERASED, Erased, Sealed
 from complaints.ports import GENESIS, StoredEvent
@@ -308,7 +308,7 @@ async def test_while_a_subject_is_being_erased_no_new_case_may_use_its_key(seali
 
     assert [link.stream for link in links] == [stream]
     assert (await sealing.erasing())[subject] == command
-    with pytest.raises(Transient):
+    with pytest.raises(BeingErased):
         await through_the_log(sealing, received(), stream=uuid4(), subject=subject)
 
     await sealing.abandon_erasing(subject, uuid4())  # another command's

@@ -113,7 +113,7 @@ class Sealing:
     ) -> list[tuple[Event, Sender]]:
         """Each event, and who caused it, with their personal values sealed. The keys are durable when it returns.
 
-        Raises: Transient while a subject among them is being erased; StoreUnavailable.
+        Raises: BeingErased, StoreUnavailable.
         """
         customer = by.role == CUSTOMER
         found = [list(personal_values(item.event, facts=facts, by_customer=customer)) for item in items]

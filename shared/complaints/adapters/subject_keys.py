@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from complaints.adapters.event_store import patiently
-from complaints.errors import Transient
+from complaints.errors import BeingErased
 
 PATIENCE = 15.0
 """Seconds to wait for a database that does not answer."""
@@ -59,7 +59,7 @@ class SubjectKeys(Protocol):
     async def ensure(self, wanted: Sequence[Wanted]) -> Mapping[UUID, WrappedKey]:
         """The keys in force; links each to its stream. One that was destroyed is followed by the next generation.
 
-        Raises: Transient while an erasure of the subject is under way.
+        Raises: BeingErased while an erasure of the subject is under way.
         """
         ...
 
@@ -105,7 +105,7 @@ class MemoryKeys:
         """The keys in force."""
         for want in wanted:
             if want.subject in self._erasing:
-                raise _under_way(want.subject)
+                raise BeingErased(want.subject)
         for want in wanted:
             key = self._keys.get(want.subject)
             if key is None:
@@ -166,7 +166,7 @@ class PostgresKeys:
         keys = await self._ensuring(list(wanted))
         for want in wanted:
             if want.subject not in keys:
-                raise _under_way(want.subject)
+                raise BeingErased(want.subject)
         return keys
 
     async def links(self, subject: UUID) -> Sequence[Link]:
@@ -302,7 +302,3 @@ class Together(Generic[Item, Answer]):
                             waiting.set_result(answer)
         finally:
             self._task = None
-
-
-def _under_way(subject: UUID) -> Transient:
-    return Transient(f"subject {subject} is being erased; send the request again")
