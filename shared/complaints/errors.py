@@ -1,19 +1,19 @@
 """Every error of the system; each has a stable ``code`` and its data.
 
-    RedressError
-    ├── Rejected              a rule said no; never retried
-    ├── Malformed             the request cannot be read: names the field and the rule
-    ├── Unknown               no such desk, complaint, pack, key
-    ├── Transient             try again: nothing has been decided
-    │   ├── VersionConflict   somebody else wrote to the stream first
-    │   ├── BeingErased       the data subject's key is about to be destroyed
-    │   ├── StoreBusy         the queue before the store is full
-    │   └── StoreUnavailable  the store does not answer
-    ├── Taken                 a value that is unique in the desk belongs to another case
-    ├── CommandReused         one command id, two different requests
-    ├── Unsettled             rows of a pack undo one another: a fault of the pack, shown by a case
-    ├── PackRefused           a pack that the engine would not execute as written; file, line, column
-    └── Undecodable           a stored record or a message that cannot be read
+RedressError
+├── Rejected              a rule said no; never retried
+├── Malformed             the request cannot be read: names the field and the rule
+├── Unknown               no such desk, complaint, pack, key
+├── Transient             try again: nothing has been decided
+│   ├── VersionConflict   somebody else wrote to the stream first
+│   ├── BeingErased       the data subject's key is about to be destroyed
+│   ├── StoreBusy         the queue before the store is full
+│   └── StoreUnavailable  the store does not answer
+├── Taken                 a value that is unique in the desk belongs to another case
+├── CommandReused         one command id, two different requests
+├── Unsettled             rows of a pack undo one another: a fault of the pack, shown by a case
+├── PackRefused           a pack that the engine would not execute as written; file, line, column
+└── Undecodable           a stored record or a message that cannot be read
 """
 
 from __future__ import annotations
