@@ -124,7 +124,7 @@ def _changed(case: Case, event: Event, version: int) -> Case:  # noqa: C901, PLR
             return replace(case, steps=_without(case.steps, event.steps), done_by=_without(case.done_by, event.steps))
         case Record():
             return _recorded(case, event)
-        case NoticeFailed() if event.step in case.steps:
+        case NoticeFailed(alert=None) if event.step in case.steps:
             return replace(case, steps={**case.steps, event.step: replace(case.steps[event.step], failed=True)})
         case HoldPlaced():
             return replace(case, holds={**case.holds, event.hold: event.forbids})

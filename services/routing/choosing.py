@@ -130,12 +130,8 @@ def _on_call(seat: Seat) -> Iterable[Person]:
     if not seat.desk.calendars or seat.desk.calendar.is_open(seat.at):
         return []
     directory = seat.desk.directory
-    path = (person for person in directory.on_call(seat.at) if _belongs(seat, person))
+    path = (person for person in directory.on_call(seat.at) if may_act(seat.desk, person, seat.role, seat.at))
     return [person for person in path if seat.fits(person)][:1]
-
-
-def _belongs(seat: Seat, person: Person) -> bool:
-    return seat.desk.directory.holds(person.person, seat.role, seat.at) or person in _department(seat)
 
 
 def _holders(seat: Seat) -> Iterable[Person]:
@@ -155,6 +151,16 @@ def _deputies(seat: Seat) -> Iterable[Person]:
 def _department(seat: Seat) -> Iterable[Person]:
     """The people of the department that the role names."""
     return [person for _, person in sorted(seat.desk.directory.people.items()) if _is_of(seat.desk, person, seat.role)]
+
+
+def may_act(desk: DeskView, person: Person, role: str, at: datetime) -> bool:
+    """Is the role the person's own, or of their department, or do they stand in for somebody whose role it is?"""
+    return in_own_right(desk, person, role) or desk.directory.holds(person.person, role, at)
+
+
+def in_own_right(desk: DeskView, person: Person, role: str) -> bool:
+    """Does the person act in the role whoever is away?"""
+    return role in person.roles or _is_of(desk, person, role)
 
 
 def _is_of(desk: DeskView, person: Person, named: str) -> bool:

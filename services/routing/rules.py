@@ -12,8 +12,9 @@ from typing import Final
 
 from complaints.personal import CUSTOMER
 from complaints.procedure.model import Procedure, Step
-from routing.cases import SYSTEM, Case, named
-from routing.choosing import FREE, Naming, Situation, choose, keeps_out
+from routing.cases import SYSTEM, Case
+from routing.cases import named as with_assignee
+from routing.choosing import FREE, Naming, Situation, choose, in_own_right, keeps_out, may_act
 
 NOBODY_IN_PARTICULAR: Final = frozenset(("anyone", CUSTOMER, SYSTEM))
 RECEIVER: Final = "receiver"
@@ -149,9 +150,10 @@ def namings(situation: Situation) -> list[Naming]:
 
 
 def _still(role: str, situation: Situation) -> bool:
-    """Whether somebody is named for the role and is there."""
-    person = situation.desk.directory.get(situation.case.assignees.get(role, ""))
-    return person is not None and person.absent(situation.at) is None
+    """Whether somebody is named for the role, is there, and may yet act in it."""
+    desk, at = situation.desk, situation.at
+    person = desk.directory.get(situation.case.assignees.get(role, ""))
+    return person is not None and person.absent(at) is None and may_act(desk, person, role, at)
 
 
 def _first(roles: Mapping[str, str], situation: Situation, step: str) -> Naming:
@@ -168,20 +170,22 @@ def _first(roles: Mapping[str, str], situation: Situation, step: str) -> Naming:
 def _after(situation: Situation, role: str, person: str) -> Situation:
     """The situation once somebody has been named."""
     load = situation.loads.get(person, FREE).with_one_more(situation.at)
-    return replace(situation, case=named(situation.case, role, person), loads={**situation.loads, person: load})
+    return replace(situation, case=with_assignee(situation.case, role, person), loads={**situation.loads, person: load})
 
 
 # --- what time alone changes ---
 def look_again(situation: Situation) -> datetime | None:
     """When the answer may become another one although nothing happens.
 
-    Somebody who is named goes away, or somebody comes back while the case waits for anybody.
+    Somebody who is named goes away, or somebody comes back: whom the case waits for, or for whom another stands in.
     """
     case, directory = situation.case, situation.desk.directory
     roles = {role for _, alternatives in owing(case, situation.procedure) for role in alternatives}
-    people = [directory.get(person) for role, person in case.assignees.items() if role in roles]
-    instants = [absence.begins_at for person in people if person is not None for absence in person.absences]
-    if roles & case.lacking.keys():
+    people = {role: directory.get(person) for role, person in case.assignees.items() if role in roles}
+    named = [(role, person) for role, person in people.items() if person is not None]
+    instants = [absence.begins_at for _, person in named for absence in person.absences]
+    stands_in = any(not in_own_right(situation.desk, person, role) for role, person in named)
+    if stands_in or roles & case.lacking.keys():
         everybody = directory.people.values()
         instants += [absence.ends_at for person in everybody for absence in person.absences if absence.ends_at]
     return min((instant for instant in instants if instant > situation.at), default=None)
