@@ -59,6 +59,9 @@ WEBHOOK: Final = "webhook"
 URGENT: Final[frozenset[Kind]] = frozenset(("escalated", "acknowledged", "answered", "notice", "webhook"))
 """What does not wait for the end of quiet hours: escalations, and whatever does not go to the desk's own people."""
 
+NOTICES: Final[frozenset[Kind]] = frozenset(("acknowledged", "answered", "notice"))
+"""What a step itself owes; every other message is an alert about something."""
+
 LETTERS: Final[Mapping[str | None, Kind]] = {"acknowledged": "acknowledged", "resolved": "answered"}
 """The letter for a step that carries a milestone."""
 
@@ -157,7 +160,7 @@ class _Writer:
                 people = [*self._queue(event.queue), *self._watchers()]
                 step = self._owed_by(event.role)
                 yield from self._tell(people, "unassigned", step, role=event.role, queue=event.queue)
-            case NoticeFailed() if self._to_customer(event.step):
+            case NoticeFailed(alert=None) if self._to_customer(event.step):
                 yield from self._tell(self._watchers(), "undelivered", None, notice=event.step)
             case NoticeRequested() if not self._to_customer(event.step):
                 people = self._who(_roles(event.to))

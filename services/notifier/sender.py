@@ -32,6 +32,7 @@ from notifier import deliveries
 from notifier.addressing import Addressing
 from notifier.channels import Channels, Refused, TryAgain
 from notifier.deliveries import Delivery
+from notifier.messages import NOTICES
 from notifier.quiet import next_try
 
 logger = logging.getLogger(__name__)
@@ -157,6 +158,7 @@ def _request(delivery: Delivery, now: datetime) -> CommandRequest | None:
         delivered=bool(delivery.delivered),
         to=delivery.recipient,
         reason=delivery.reason,
+        alert=None if delivery.kind in NOTICES else delivery.kind,
     )
     return CommandRequest(
         desk=delivery.desk,

@@ -182,6 +182,7 @@ class RecordDelivery(Command, frozen=True, kw_only=True, tag="record-delivery"):
     delivered: bool
     to: str | None = None
     reason: str | None = None
+    alert: str | None = None  # what the desk's own people were told about the step; None: the step's notice itself
 
 
 class ApplyCalendar(Command, frozen=True, kw_only=True, tag="apply-calendar"):
@@ -283,14 +284,20 @@ def from_wire(name: str, data: dict[str, Any], *, id: UUID, complaint: str, at: 
     kind = COMMAND_TYPES.get(name)
     if kind is None:
         raise Malformed("command", f"no such command: {name}", code="no-such-command")
-    if kind is Link and "complaint" in data:
+    if kind is Link:
+        if "other" in data:
+            raise Malformed("data.other", f"{name} has no field other")
+        if "complaint" not in data:
+            raise Malformed("data.complaint", "is missing")
         data = {**data, "other": data["complaint"]}
         del data["complaint"]
-    for field in ENVELOPE:
+    for field in (*ENVELOPE, "type"):
         if field in data:
             raise Malformed(f"data.{field}", f"{name} has no field {field}")
     try:
-        return msgspec.convert({**data, "id": id, "complaint": complaint, "at": at, "by": {"person": by.person, "role": by.role}}, kind)
+        return msgspec.convert(
+            {**data, "id": id, "complaint": complaint, "at": at, "by": {"person": by.person, "role": by.role}}, kind
+        )
     except msgspec.ValidationError as error:
         why, _, path = str(error).partition(" - at `$")
         field = path.rstrip("`").lstrip(".")

@@ -88,7 +88,12 @@ PRESENT: Final = timedelta(hours=1)
 
 def is_history(recorded: Recorded) -> bool:
     """Whether an event is what an imported case brings from the past: true, on record, and nothing to tell anybody."""
-    return recorded.meta.imported and recorded.recorded_at - recorded.event.at > PRESENT
+    return is_past(recorded.event, imported=recorded.meta.imported, recorded_at=recorded.recorded_at)
+
+
+def is_past(event: Event, *, imported: bool, recorded_at: datetime) -> bool:
+    """The same of an event of a case that is, or is not, imported."""
+    return imported and recorded_at - event.at > PRESENT
 
 
 def _told(event: Event) -> tuple[str, str, Owes]:  # noqa: PLR0911 - one arm an event
@@ -109,7 +114,8 @@ def _told(event: Event) -> tuple[str, str, Owes]:  # noqa: PLR0911 - one arm an 
         case AssigneeLacking():
             return f"nobody can act as {event.role}: {event.because}", event.role, event.queue
         case NoticeFailed():
-            return f"the notice of {event.step} could not be delivered", event.step, None
+            what = f"notice of {event.step}" if event.alert is None else f"alert ({event.alert}) about {event.step}"
+            return f"the {what} could not be delivered", event.step, None
         case DutyBreached():
             return f"the desk's duty {event.owe} was not done for {event.period}", event.owe, event.by
         case _:

@@ -455,6 +455,7 @@ class NoticeDelivered(Event, frozen=True, kw_only=True, tag="notice.delivered"):
     channel: str
     to: str | None = None
     reason: str | None = None
+    alert: str | None = None  # what the desk's own people were told about the step; None: the step's notice itself
 
 
 class NoticeFailed(Event, frozen=True, kw_only=True, tag="notice.failed"):
@@ -466,6 +467,7 @@ class NoticeFailed(Event, frozen=True, kw_only=True, tag="notice.failed"):
     channel: str | None = None
     to: str | None = None
     reason: str | None = None
+    alert: str | None = None  # what the desk's own people were told about the step; None: the step's notice itself
 
 
 class AssigneeNamed(Event, frozen=True, kw_only=True, tag="assignee.named"):

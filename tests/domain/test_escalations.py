@@ -109,6 +109,10 @@ WHAT: list[tuple[Event, dict[str, Any]]] = [
         {"what": "the notice of answer could not be delivered", "subject": "answer"},
     ),
     (
+        NoticeFailed(at=AT, clause="c", step="answer", channel="email", to="su", reason="no email", alert="breached"),
+        {"what": "the alert (breached) about answer could not be delivered", "subject": "answer"},
+    ),
+    (
         DutyBreached(at=DUE, clause="c", owe="report", period="2026-03", by="md", due_at=DUE),
         {
             "what": "the desk's duty report was not done for 2026-03",

@@ -16,13 +16,24 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from complaints.commands import COMMAND_TYPES, SYSTEM, Command, Sender, from_wire
+from complaints.desk_events import PersonJoined
 from complaints.desk_requests import DeskChange, JoinPerson
 from complaints.errors import Malformed, PackRefused, Rejected, Unknown
-from complaints.events import tag_of
+from complaints.events import ComplaintCounted, DutyOpened, StepOpened, tag_of
 from complaints.identity import command_id
 from complaints.procedure.library import find_pack
 from redress.simulate import app
-from redress.simulation import DeskFile, Happened, Refused, ScenarioRefused, World, desk_of, read_desk, read_scenario
+from redress.simulation import (
+    DeskFile,
+    Happened,
+    Refused,
+    ScenarioRefused,
+    Told,
+    World,
+    desk_of,
+    read_desk,
+    read_scenario,
+)
 from tests.expectations import NAMES, STORIES, lines, story
 from tests.spec import SHANGHAI, pack
 
@@ -31,13 +42,13 @@ NINE = datetime(2026, 3, 2, 9, tzinfo=SHANGHAI)  # a Monday
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def ask(name: str, at: datetime, complaint: str = "A", by: str = "front", **data: Any) -> Command:
+def ask(name: str, at: datetime, case: str = "A", by: str = "front", **data: Any) -> Command:
     person, _, role = by.partition("/")
     sender = SYSTEM if by == "system" else Sender(person=person, role=role or person)
-    unique = command_id("test", "test", f"{name} {complaint} {at} {sorted(data.items(), key=str)}")
+    unique = command_id("test", "test", f"{name} {case} {by} {at} {sorted(data.items(), key=str)}")
     data = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in data.items()}
     assert name in COMMAND_TYPES
-    return from_wire(name, data, id=unique, complaint=complaint, at=at, by=sender)
+    return from_wire(name, data, id=unique, complaint=case, at=at, by=sender)
 
 
 def told(world: World, complaint: str | None = None) -> list[str]:
@@ -49,9 +60,13 @@ def told(world: World, complaint: str | None = None) -> list[str]:
     ]
 
 
+def happened(world: World) -> list[Happened]:
+    return [entry for entry in world.entries if isinstance(entry, Happened)]
+
+
 def of(world: World, name: str) -> list[Any]:
     """The events of that name."""
-    return [e.event for e in world.entries if isinstance(e, Happened) and tag_of(e.event) == name]
+    return [entry.event for entry in happened(world) if tag_of(entry.event) == name]
 
 
 # --- time ---
@@ -99,8 +114,8 @@ def test_a_duty_may_be_done_at_the_instant_at_which_it_opens_and_at_the_one_at_w
     midnight = NINE + 15 * HOUR
     acts = [
         ask("receive", NINE),
-        ask("record-duty", midnight, "desk", by="md", owe="report"),
-        ask("record-duty", midnight, "desk", by="md", owe="report"),
+        ask("record-duty", midnight, "desk", by="ma/md", owe="report"),
+        ask("record-duty", midnight, "desk", by="lo/md", owe="report"),
     ]
     world = World.of(SHORT).run(acts, midnight + HOUR)
     assert [(event.period, event.in_time) for event in of(world, "duty.recorded")] == [
@@ -127,7 +142,7 @@ def test_commands_may_come_in_any_order_and_those_of_one_instant_stay_as_they_st
     late, early = ask("receive", NINE + HOUR, "B"), ask("receive", NINE, "A")
     twice = [ask("record-facts", NINE + HOUR, "B", facts={}), ask("record-facts", NINE + HOUR, "A", facts={})]
     world = World.of(SHORT).run([late, early, *twice], NINE + HOUR)
-    assert [entry.complaint for entry in world.entries if entry.complaint != "desk"][0] == "A"
+    assert next(entry.complaint for entry in world.entries if entry.complaint != "desk") == "A"
     assert told(world, "B")[0] == "complaint.received"
 
 
@@ -255,15 +270,8 @@ def test_counts_are_sent_to_every_open_case_of_the_matter_once() -> None:
         ask("receive", NINE + 3 * HOUR, "C", facts={"matter": "M"}),
     ]
     world = World.of(DESK).run(acts, NINE + DAY)
-    assert [
-        (e.complaint, e.event.value) for e in world.entries if isinstance(e, Happened) and hasattr(e.event, "value")
-    ] == [
-        ("A", 1),
-        ("A", 2),
-        ("B", 2),
-        ("B", 3),
-        ("C", 3),
-    ]
+    counts = [(e.complaint, e.event.value) for e in happened(world) if isinstance(e.event, ComplaintCounted)]
+    assert counts == [("A", 1), ("A", 2), ("B", 2), ("B", 3), ("C", 3)]
 
 
 def test_a_command_to_a_case_that_there_is_not_is_refused() -> None:
@@ -292,9 +300,7 @@ desk:
 def test_a_round_opens_its_step_in_the_cases_that_it_is_about_and_no_duty_of_the_desk() -> None:
     acts = [ask("receive", NINE, name, facts={"pending": value}) for name, value in (("A", True), ("B", False))]
     world = World.of(ROUNDS).run(acts, NINE + 40 * DAY)
-    opened = [
-        (e.complaint, e.event.period) for e in world.entries if isinstance(e, Happened) and "opened" in tag_of(e.event)
-    ]
+    opened = [(e.complaint, e.event.period) for e in happened(world) if isinstance(e.event, StepOpened | DutyOpened)]
     assert ("A", "2026-04") in opened
     assert "B" not in {complaint for complaint, _ in opened}
     assert [event.owe for event in of(world, "duty.opened")] == ["survey"]
@@ -358,9 +364,10 @@ def test_without_people_nobody_is_named_and_whoever_sends_a_command_holds_its_ro
 
 
 def test_a_case_that_nobody_can_be_named_for_waits_in_the_queue_and_says_why() -> None:
-    world = plain(SU).run([letter("A", NINE)], NINE)
+    manager = PersonJoined(at=NINE, person="ma", name="ma", roles=("md",))
+    world = World.of(SHORT, settings=[manager]).run([ask("receive", NINE, by="ma/md")], NINE)
     (lacking,) = of(world, "assignee.lacking")
-    assert lacking.role == "agent"
+    assert lacking.role == "cm"
     assert lacking.because.startswith("nobody-holds-it")
 
 
@@ -387,6 +394,97 @@ def test_a_desk_is_warned_as_it_asked_to_be() -> None:
     (warned,) = of(world, "clock.warned")
     assert warned.due_at - warned.at == HOUR
     assert warned.clause == ["desk:warnings.answer"]
+
+
+def test_the_same_command_decides_nothing_twice() -> None:
+    world = World.of(SHORT)
+    command = ask("receive", NINE)
+    assert world.send(command) != ()
+    assert world.send(command) == ()
+    assert [entry for entry in world.entries if isinstance(entry, Refused)] == []
+
+
+# --- messages ---
+MAIL = {"email": "zhao@example.org"}
+LIN_BY_MAIL, SU_BY_MAIL = {**LIN, "email": "lin@example.org"}, {**SU, "email": "su@example.org"}
+WATCHED = DeskChange(event="desk.alerts-set", data={"roles": ["desk_lead"]})
+QUIET = DeskChange(event="desk.quiet-hours-set", data={"begins": "17:00", "ends": "08:00"})
+
+
+def call(name: str, at: datetime, **data: Any) -> Command:
+    return ask("receive", at, name, by="lin/agent", channel="phone", facts={"content": "c"}, **data)
+
+
+def messages(world: World, complaint: str = "A") -> list[tuple[str, str, datetime]]:
+    return [
+        (entry.message, entry.data["to"], entry.at)
+        for entry in world.entries
+        if isinstance(entry, Told) and entry.complaint == complaint
+    ]
+
+
+def test_a_notice_that_the_system_owes_is_given_when_its_letter_was_delivered() -> None:
+    world = plain(LIN_BY_MAIL, SU).run([call("A", NINE, contact=MAIL)], NINE + 2 * HOUR)
+    assert ("acknowledged", "customer", NINE) in messages(world)
+    names = told(world, "A")
+    assert names.index("notice.requested") < names.index("notice.delivered") < names.index("complaint.acknowledged")
+    assert of(world, "clock.breached") == []
+
+
+def test_a_letter_that_can_go_nowhere_is_told_to_the_desk_and_its_notice_stays_owed() -> None:
+    world = plain(LIN_BY_MAIL, SU_BY_MAIL, settings=[WATCHED]).run([call("A", NINE)], NINE + 2 * HOUR)
+    (failed,) = of(world, "notice.failed")
+    assert (failed.step, failed.to, failed.alert) == ("acknowledge", "customer", None)
+    assert ("undelivered", "su", NINE) in messages(world)
+    assert [event.clock for event in of(world, "clock.breached")] == ["acknowledge"]
+
+
+def test_telling_the_desks_own_people_of_a_breach_gives_no_notice_to_the_complainant() -> None:
+    world = plain(LIN_BY_MAIL, SU_BY_MAIL, settings=[WATCHED]).run([call("A", NINE)], NINE + 2 * HOUR)
+    assert ("breached", "su", NINE + HOUR) in messages(world)
+    assert ("acknowledge", "su", "breached") in [(e.step, e.to, e.alert) for e in of(world, "notice.delivered")]
+    assert world.cases["A"].step("acknowledge").state == "open"
+    assert of(world, "complaint.acknowledged") == []
+
+
+def test_an_alert_that_can_go_nowhere_is_not_taken_for_the_notice() -> None:
+    world = plain(LIN, SU).run([call("A", NINE, contact=MAIL)], NINE)
+    assert {event.alert for event in of(world, "notice.failed")} == {"assigned"}
+    assert "undelivered" not in [kind for kind, _, _ in messages(world)]
+
+
+def test_what_can_wait_waits_until_the_quiet_hours_have_ended() -> None:
+    evening = NINE + 9 * HOUR
+    desk = plain(LIN_BY_MAIL, SU_BY_MAIL, settings=[QUIET])
+    world = desk.run([call("A", evening, contact=MAIL)], evening + DAY)
+    sent = {kind: at for kind, _, at in messages(world)}
+    assert sent["acknowledged"] == evening
+    assert sent["assigned"] == evening + 14 * HOUR
+    (delivered,) = (event for event in of(world, "notice.delivered") if event.alert == "assigned")
+    assert delivered.at == evening + 14 * HOUR
+
+
+def test_nothing_is_sent_for_what_an_imported_case_brings_from_the_past() -> None:
+    old = call("A", NINE, contact=MAIL, occurred_at=NINE - 90 * DAY, imported=True)
+    world = plain(LIN_BY_MAIL, SU_BY_MAIL, settings=[WATCHED]).run([old], NINE)
+    breaches = of(world, "clock.breached")
+    assert breaches
+    assert all(breach.at < NINE - DAY for breach in breaches)
+    assert {"breached", "acknowledged"} & {kind for kind, _, _ in messages(world)} == set()
+
+
+def test_where_nobody_is_named_a_letter_is_told_and_the_scenario_says_what_became_of_it() -> None:
+    world = plain().run([call("A", NINE, contact=MAIL)], NINE)
+    assert [kind for kind, _, _ in messages(world)] == ["acknowledged"]
+    assert of(world, "notice.delivered") == []
+
+
+def test_the_desks_duties_are_told_to_whoever_owes_them() -> None:
+    first = datetime(2026, 4, 1, tzinfo=SHANGHAI)
+    world = plain(SU_BY_MAIL, HE)
+    world.advance(NINE)
+    world.advance(first)
+    assert ("duty", "su", first) in messages(world, "desk")
 
 
 # --- files ---

@@ -43,17 +43,21 @@ from complaints.sla import SlaClock
 
 # --- rounds of the desk ---
 def open_round(run: Run, command: OpenRound) -> None:
-    """The step of a desk round opens in this case, if it applies here. The same period opens it once.
+    """The step of a desk round opens in this case, if it applies here and the round is made of such cases.
 
-    Source: the pack language, section 7.
+    The same period opens it once. Source: the pack language, section 7.
     """
     row = row_of(run, command.step)
     state, step = run.state.step(row.name), row.step
+    duty = run.procedure.desk.get(step.round or "")
+    cases = run.frame.names().maybe(duty.cases) if duty is not None else None
     if run.state.closed_at is not None or state.period == command.period or not applies(run, row):
+        return
+    if cases is not None and cases.on(run) is not True:
         return
     fields = [f"{command.owe}.{field}" for field in ("every", "day", "time", "holiday", "cases")]
     clause = run.cite(step.clause, fields, row.stands)
-    inputs = run.looked_at(row.stands)
+    inputs = run.looked_at((*row.stands, cases))
     before = run.state.clocks.get(row.name)
     if before is not None and before.live:
         run.emit(ClockCancelled(at=run.now, clause=clause, rule=row.row, clock=row.name, because="the next period"))
@@ -80,7 +84,7 @@ def open_round(run: Run, command: OpenRound) -> None:
 
 # --- deliveries ---
 def record_delivery(run: Run, command: RecordDelivery) -> None:
-    """What became of a message. A notice that the system owed is given once it has been delivered."""
+    """What became of a message. A notice that the system owed is given once it has itself been delivered."""
     row = run.frame.steps.get(command.step)
     if row is None and command.step not in run.frame.timed:
         raise Rejected("no-such-step", None, command.step)
@@ -95,9 +99,10 @@ def record_delivery(run: Run, command: RecordDelivery) -> None:
             channel=command.channel,
             to=command.to,
             reason=command.reason,
+            alert=command.alert,
         )
     )
-    if row is not None and command.delivered and row in run.frame.notices:
+    if row is not None and command.delivered and command.alert is None and row in run.frame.notices:
         _give_notice(run, command, row)
 
 

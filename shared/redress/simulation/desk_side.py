@@ -105,11 +105,11 @@ class DeskSide:
         """When the next open period will have been missed."""
         return next_due(self.book)
 
-    def miss(self, at: datetime) -> MissDuty:
+    def miss(self, at: datetime) -> list[Command]:
         """The command that says so of all that is missed then."""
         owed = min(key for key, owed in self.book.periods.items() if owed.state == "open" and owed.due_at == at)
         name = service_command_id(DUTIES, "miss-duty", *owed, at)
-        return MissDuty(id=name, complaint="desk", at=at, owe=owed[0], period=owed[1])
+        return [MissDuty(id=name, complaint="desk", at=at, owe=owed[0], period=owed[1])]
 
     # --- decisions ---
     def decide(self, command: DutyCommand, cases: Mapping[str, Complaint]) -> Sequence[DutyEvent]:

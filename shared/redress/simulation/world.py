@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from operator import attrgetter
 from typing import Any, Final
+from uuid import UUID
 
 from complaints.calendar_spec import DEFAULT_CALENDAR, CalendarSpec
 from complaints.commands import CaseCommand, Command, DutyCommand, FireTimer, Link, Receive, name_of
-from complaints.complaint import INITIAL, Complaint, replay
+from complaints.complaint import INITIAL, Complaint, evolve, replay
 from complaints.deciding import Others, claims, decide, next_due, taken
 from complaints.desk_events import DeskEvent
 from complaints.desk_view import DeskView
@@ -32,6 +34,7 @@ from complaints.work import Case as CaseOfWork
 from complaints.work import Work, work
 from redress.simulation.desk_side import DeskSide
 from redress.simulation.entries import Entry, Happened, Refused
+from redress.simulation.notifier_side import NotifierSide
 from redress.simulation.routing_side import RoutingSide, stream_of
 
 DESK: Final = "desk"
@@ -42,7 +45,8 @@ class World:
 
     ``entries``: all that happened, in order. ``cases``: how each stands. ``histories``: the events of each.
     ``punctual``: timers fire at their instants; without, a case hears of the time only by its next command, and has the
-    same history up to then. Where the desk names its people, routing hands over and names who acts.
+    same history up to then. Where the desk names its people, routing hands over and names who
+    acts, and a notice that was delivered counts as given; else a scenario says itself what the system does.
     """
 
     def __init__(self, view: DeskView, *, punctual: bool = True) -> None:
@@ -53,11 +57,12 @@ class World:
         self.histories: dict[str, list[CaseEvent]] = {}
         self.desk = DeskSide(self.procedure, self.calendar)
         self._punctual = punctual
-        self._routing = RoutingSide(view)
+        self._routing, self._notifier = RoutingSide(view), NotifierSide(view)
         self._claims: dict[tuple[str, bytes], str] = {}
         self._timers: list[tuple[datetime, str]] = []
         self._due: dict[str, datetime | None] = {}
         self._waiting: deque[Command] = deque()
+        self._decided: set[UUID] = set()
 
     @classmethod
     def of(
@@ -113,21 +118,20 @@ class World:
             self._follow_up()
 
     def _next(self, until: datetime, *, inclusive: bool) -> Iterable[Command] | None:
-        """What happens next: openings before timers before missed duties, where they fall on one instant."""
-        opens_at = self.desk.next_opening(until)
+        """What happens next. At one instant: periods open, timers fire, people come and go, messages go, duties end."""
         timer = self._next_timer()
-        looks_at, missed_at = self._routing.next_look(), self.desk.next_miss()
-        later = [at for at in (timer and timer[0], looks_at, missed_at) if at is not None]
-        if opens_at is not None and all(opens_at <= at for at in later):
-            return self.desk.open(self.cases)
-        at = min(later, default=None)
-        if at is None or not (at < until or (inclusive and at == until)):
+        coming: list[tuple[datetime | None, Callable[[datetime], Iterable[Command]]]] = [
+            (self.desk.next_opening(until), lambda _at: self.desk.open(self.cases)),
+            (timer and timer[0], self._fire),
+            (self._routing.next_look(), self._routing.look),
+            (self._notifier.next_send(), self._send),
+            (self.desk.next_miss(), self.desk.miss),
+        ]
+        dated = [(at, place) for place, (at, _) in enumerate(coming) if at is not None]
+        at, place = min(dated, default=(None, 0))
+        if at is None or at > until or (at == until and not inclusive and place):
             return None
-        if timer is not None and timer[0] == at:
-            return [self._fire()]
-        if looks_at == at:
-            return self._routing.look(at)
-        return [self.desk.miss(at)]
+        return coming[place][1](at)
 
     # --- timers ---
     def _next_timer(self) -> tuple[datetime, str] | None:
@@ -135,10 +139,10 @@ class World:
             heapq.heappop(self._timers)  # the case has moved on since
         return self._timers[0] if self._timers else None
 
-    def _fire(self) -> FireTimer:
-        at, complaint = heapq.heappop(self._timers)
+    def _fire(self, at: datetime) -> list[Command]:
+        _, complaint = heapq.heappop(self._timers)
         self._due[complaint] = None
-        return FireTimer(id=service_command_id(stream_of(complaint), "fire-timer", at), complaint=complaint, at=at)
+        return [FireTimer(id=service_command_id(stream_of(complaint), "fire-timer", at), complaint=complaint, at=at)]
 
     def _arm(self, complaint: str, looked_at: datetime) -> None:
         if not self._punctual:
@@ -149,24 +153,30 @@ class World:
 
     # --- one command ---
     def _take(self, command: Command) -> Sequence[Event]:
+        """What follows from a command. The same command id decides nothing twice."""
+        if command.id in self._decided:
+            return ()
         try:
-            if isinstance(command, DutyCommand):
-                return self._of_the_desk(command)
-            if isinstance(command, CaseCommand):
-                return self._of_a_case(command)
-            raise TypeError(f"{name_of(command)} is neither to a case nor to the desk")
+            events = self._of_the_desk(command) if isinstance(command, DutyCommand) else self._of_a_case(command)
         except Rejected as error:
             self.entries.append(Refused(command.at, command.complaint, name_of(command), error))
             return ()
+        if events:
+            self._decided.add(command.id)
+        return events
 
     def _of_the_desk(self, command: DutyCommand) -> Sequence[DutyEvent]:
         self.view.may_act(command.by.person, command.by.role, command.at)
+        version = self.desk.book.version + 1
         events = self.desk.decide(command, self.cases)
         self.entries += [Happened(DESK, event) for event in events]
+        self._notifier.follow(DESK, [(event, None) for event in events], version, command.at)
+        self._waiting.extend(self._send(command.at))
         self._waiting.extend(self.desk.reports(events, self.cases, self.histories))
         return events
 
-    def _of_a_case(self, command: CaseCommand) -> Sequence[CaseEvent]:
+    def _of_a_case(self, command: Command) -> Sequence[CaseEvent]:
+        assert isinstance(command, CaseCommand)  # noqa: S101 - the two unions are all commands there are
         complaint = command.complaint
         state = self.cases.get(complaint, INITIAL)
         command = timely(command, self.view.limits, command.at, imported=state.imported, last_at=state.last_at)
@@ -175,10 +185,12 @@ class World:
         events = decide(state, command, self.procedure, self.calendar, others, warnings=self.view.warnings)
         self._claim(complaint, events, state)
         if events:
-            after = replay(events, state)
-            self.cases[complaint] = after
+            states = list(accumulate(events, evolve, initial=state))[1:]
+            self.cases[complaint] = states[-1]
             self.histories.setdefault(complaint, []).extend(events)
-            self.entries += [Happened(complaint, event, after.case) for event in events]
+            self.entries += [Happened(complaint, event, states[-1].case) for event in events]
+            self._notifier.follow(complaint, zip(events, states, strict=True), state.version + 1, command.at)
+            self._waiting.extend(self._send(command.at))
             self._routing.follow(complaint, events)
             self._waiting.extend(self._routing.recounts(complaint, self.cases, command.at))
             if not self.view.open_directory:
@@ -205,6 +217,14 @@ class World:
         self._claims |= {_key(claim): complaint for claim in claimed}
 
     # --- what services answer ---
+    def _send(self, at: datetime) -> Iterator[Command]:
+        """Notifier: what may go by now goes, and the case is told what became of it."""
+        while (due := self._notifier.next_send()) is not None and due <= at:
+            told, delivery = self._notifier.send(at, self.cases.get(self._notifier.next_case))
+            self.entries.append(told)
+            if delivery is not None and not self.view.open_directory:
+                yield delivery
+
     def _follow_up(self) -> None:
         while self._waiting:
             self._take(self._waiting.popleft())
