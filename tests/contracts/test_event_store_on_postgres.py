@@ -366,6 +366,7 @@ def test_a_url_is_understood_in_every_form(scheme: str) -> None:
     rest = "user:p%40ss@host:5432/name?sslmode=require&application_name=a"
     assert asyncpg_url(url) == f"postgresql://{rest}"
     assert sqlalchemy_url(url) == f"postgresql+asyncpg://{rest}"
+    assert asyncpg_url(f"{scheme}:///name?host=/run") == "postgresql:///name?host=%2Frun"
     with pytest.raises(ValueError, match="not the URL"):
         asyncpg_url("mysql://host/name")
 

@@ -9,7 +9,7 @@ from enum import IntEnum
 from pathlib import Path
 from random import uniform
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
 from alembic import command
@@ -34,6 +34,7 @@ class Lock(IntEnum):
     CHECKPOINT = 7304  # who issues checkpoints
     ROUTING_OUTBOX = 7305  # who hands routing's commands to Kafka; the rest is 0
     ROUTING_MATTER = 7306  # who counts the cases of a matter; the rest is a digest of it
+    LEDGER_MODELS = 7307  # who begins or flips a version of a read model; the rest is 0
 
 
 _PASSING = (
@@ -58,16 +59,20 @@ def passing(error: BaseException) -> bool:
 
 def asyncpg_url(url: str) -> str:
     """The URL as asyncpg reads it, from either form."""
-    parts = urlsplit(url)
-    if parts.scheme.partition("+")[0] not in ("postgresql", "postgres"):
-        raise ValueError(f"not the URL of a PostgreSQL database: scheme {parts.scheme!r}")
-    query = [("sslmode" if name == "ssl" else name, value) for name, value in parse_qsl(parts.query)]
-    return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(query), ""))
+    return f"postgresql://{_without_scheme(url)}"
 
 
 def sqlalchemy_url(url: str) -> str:
     """The URL as SQLAlchemy reads it, from either form."""
-    return asyncpg_url(url).replace("postgresql://", "postgresql+asyncpg://", 1)
+    return f"postgresql+asyncpg://{_without_scheme(url)}"
+
+
+def _without_scheme(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme.partition("+")[0] not in ("postgresql", "postgres"):
+        raise ValueError(f"not the URL of a PostgreSQL database: scheme {parts.scheme!r}")
+    query = [("sslmode" if name == "ssl" else name, value) for name, value in parse_qsl(parts.query)]
+    return f"{parts.netloc}{parts.path}{'?' if query else ''}{urlencode(query)}"
 
 
 def engine(url: str, *, application: str = "redress", pool_size: int = 5, **options: Any) -> AsyncEngine:

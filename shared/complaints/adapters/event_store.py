@@ -142,7 +142,7 @@ class PostgresEventStore:
         if self._writer is None:
             self._writer = await self._pool.acquire()
         try:
-            rows = await self._writer.fetch(CALL, *values)
+            rows = await self._writer.fetch(CALL, *values, timeout=self._limits.patience)
         except BaseException as error:
             if passing(error) or not isinstance(error, Exception):  # what goes on over there is no longer known
                 with suppress(asyncpg.InterfaceError):  # the connection is lost already

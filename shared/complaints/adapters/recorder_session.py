@@ -17,6 +17,9 @@ from complaints.errors import RedressError, StoreUnavailable
 
 T = TypeVar("T")
 
+_LOOK = 1.0
+"""Seconds after which listeners look at the log without having been told."""
+
 
 class Session:
     """Runs coroutines against one database for callers on any thread. Nothing is opened before it is needed.
@@ -53,7 +56,8 @@ class Session:
     def listen(self, event: threading.Event) -> None:
         """Sets the event, from now on, whenever the log has grown."""
         self._listeners.add(event)
-        self._on_the_loop(self._start_listening())
+        with _translated():
+            self._on_the_loop(self._start_listening())
 
     def unlisten(self, event: threading.Event) -> None:
         """Leaves the event alone from now on."""
@@ -85,7 +89,9 @@ class Session:
 
     async def _tell_listeners(self, connections: Any) -> None:
         async with PostgresEventStore(connections).appended() as hints:
-            async for _ in hints:
+            while True:
+                with suppress(TimeoutError):  # a hint may get lost: whoever listens looks now and then anyway
+                    await asyncio.wait_for(anext(hints), _LOOK)
                 for event in tuple(self._listeners):
                     event.set()
 

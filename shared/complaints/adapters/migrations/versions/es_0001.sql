@@ -223,17 +223,20 @@ BEGIN
             WHERE coalesce(a.wave, 1) = turn
         ), moved AS MATERIALIZED (
             SELECT DISTINCT ON (g.app) g.app, g.stream, g.actual
-            FROM (SELECT g.app, g.stream, g.version,
+            FROM (SELECT g.app, g.stream, g.version, g.place,
                     coalesce((SELECT s.version FROM es.stream s WHERE s.stream_id = g.stream), 0) AS actual
-                  FROM unnest(g_app, g_stream, g_version) g(app, stream, version)) g
+                  FROM unnest(g_app, g_stream, g_version) WITH ORDINALITY g(app, stream, version, place)) g
             WHERE g.actual <> g.version
+            ORDER BY g.app, g.place
         ), held AS MATERIALIZED (
             SELECT DISTINCT ON (c.app) c.app, c.scope, c.holder
-            FROM (SELECT c.app, c.scope,
+            FROM (SELECT c.app, c.scope, c.place,
                     (SELECT k.stream_id FROM es.claim k WHERE k.desk = c.desk AND k.scope = c.scope AND k.key = c.key) AS holder
-                  FROM unnest(c_app, c_release, c_desk, c_scope, c_key) c(app, release, desk, scope, key)
+                  FROM unnest(c_app, c_release, c_desk, c_scope, c_key)
+                      WITH ORDINALITY c(app, release, desk, scope, key, place)
                   WHERE NOT c.release) c
             WHERE c.holder <> a_stream[c.app]
+            ORDER BY c.app, c.place
         ), judged AS MATERIALIZED (
             SELECT p.*,
                 CASE
