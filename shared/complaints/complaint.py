@@ -246,7 +246,7 @@ def _changed(state: Complaint, event: CaseEvent) -> Complaint:  # noqa: C901, PL
             assignees = {role: person for role, person in state.assignees.items() if role != event.role}
             return replace(state, assignees=assignees, lacking={**state.lacking, event.role: event.queue})
         case CalendarApplied():
-            return replace(state, calendar=event.version, desk_version=event.desk_version or state.desk_version)
+            return replace(state, calendar=event.version)  # under its procedure as before, whatever the desk's is now
         case PackChanged():
             desk_version = event.desk_version or state.desk_version
             return replace(state, pack=event.pack, pack_version=event.pack_version, desk_version=desk_version)

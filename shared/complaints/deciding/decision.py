@@ -41,7 +41,7 @@ from complaints.deciding.recording import record_step, waive
 from complaints.deciding.run import NOTHING, Others, Run
 from complaints.deciding.running_out import catch_up, wake
 from complaints.deciding.saying import add_item, judge, link, record_count, record_facts
-from complaints.deciding.settling import settle
+from complaints.deciding.unattended import come_to_rest
 from complaints.deciding.universal import universal
 from complaints.deciding.upkeep import (
     apply_calendar,
@@ -91,7 +91,7 @@ def run_through(run: Run) -> list[CaseEvent]:
         run.effective = min(command.done_at, now)
     wake(run)
     _apply(run, command)
-    settle(run)
+    come_to_rest(run)
     catch_up(run, run.now, inclusive=False)  # a limit counted from the past may be over as it starts
     return run.events
 

@@ -12,7 +12,7 @@ from typing import Final
 from complaints.complaint import Complaint
 from complaints.deciding.lateness import run_out, warn
 from complaints.deciding.run import Run
-from complaints.deciding.settling import settle
+from complaints.deciding.unattended import come_to_rest
 from complaints.errors import Unsettled
 from complaints.sla import SlaClock
 
@@ -51,7 +51,7 @@ def catch_up(run: Run, until: datetime, *, inclusive: bool) -> None:
             return
         run.now = run.seen = run.effective = max(at, run.seen)
         _happen(run, at)
-        settle(run)
+        come_to_rest(run)
     rows = sorted({event.rule for event in run.events[-1000:] if event.rule is not None})
     raise Unsettled(f"time does not advance in {run.procedure.id}: {', '.join(rows)}", rows=rows)
 
