@@ -48,6 +48,19 @@ def test_a_round_does_not_open_where_it_does_not_apply() -> None:
     closed.when(asked).then_nothing()
 
 
+def test_a_round_opens_in_its_own_cases_alone() -> None:
+    some = pack("""
+facts: [{fact: pending, clause: f, type: yes-no, starts-as: no}]
+steps: [{part: p, rows: [{do: remind, clause: 一, by: cm, round: monthly}]}]
+desk: [{owe: monthly, clause: d, every: month, day: 4, by: cm, cases: pending, each: remind}]
+""")
+    asked = command("open-round", at=at(2), step="remind", period="2026-03", due_at=at(3), owe="monthly")
+    given(some, receive()).when(asked).then_nothing()
+    given(some, receive(facts={"pending": True})).when(asked).then(
+        event("step.opened", step="remind", inputs={"pending": True}), event("clock.started", clock="remind")
+    )
+
+
 # --- deliveries ---
 NOTICES = pack("""
 facts: [{fact: grave, clause: f, type: yes-no}]
