@@ -191,9 +191,9 @@ BEGIN
         INSERT INTO es.command (command_id, stream_id, version, first_pos, last_pos, fingerprint)
         SELECT a.command, a.stream, a.version, head + a.upto - a.count + 1, head + a.upto, a.fingerprint
         FROM (
-            SELECT a.*, sum(a.count) OVER (ROWS UNBOUNDED PRECEDING) AS upto
+            SELECT a.*, sum(a.count) OVER (ORDER BY a.app) AS upto
             FROM unnest(a_command, a_stream, a_version, a_count, a_fingerprint)
-                a(command, stream, version, count, fingerprint)
+                WITH ORDINALITY a(command, stream, version, count, fingerprint, app)
         ) a;
         IF cardinality(c_app) > 0 THEN
             INSERT INTO es.claim (desk, scope, key, stream_id)
