@@ -15,7 +15,7 @@ from typing import Final, Literal, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from complaints.business_time import BusinessCalendar
+from complaints.business_time import LAST_YEAR, BusinessCalendar
 from complaints.commands import DrawSample, DutyCommand, MissDuty, OpenDuty, ProduceReport, RecordDuty
 from complaints.complaint import Complaint
 from complaints.deciding import holds_for
@@ -61,10 +61,11 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DutyBook(msgspec.Struct, frozen=True, kw_only=True):
-    """All periods of a desk's duties, by (owe, period)."""
+    """All periods of a desk's duties, by (owe, period); ``awaited``: the due instants of those that are open."""
 
     version: int = 0
     periods: Mapping[tuple[str, str], Owed] = {}
+    awaited: Mapping[tuple[str, str], datetime] = {}  # few, where there may be years of periods
     last_at: datetime | None = None
 
     def unmet(self, owe: str) -> list[Owed]:
@@ -105,7 +106,11 @@ def replay_duties(events: Iterable[DutyEvent], book: DutyBook = EMPTY) -> DutyBo
 
 
 def _with(book: DutyBook, owed: Owed) -> DutyBook:
-    return replace(book, periods={**book.periods, (owed.owe, owed.period): owed})
+    key = (owed.owe, owed.period)
+    awaited = {other: due_at for other, due_at in book.awaited.items() if other != key}
+    if owed.state == "open" and owed.due_at is not None:
+        awaited[key] = owed.due_at
+    return replace(book, periods={**book.periods, key: owed}, awaited=awaited)
 
 
 def _changed(book: DutyBook, owe: str, period: str, **changes: object) -> DutyBook:
@@ -150,7 +155,7 @@ def decide_duty(book: DutyBook, command: DutyCommand, procedure: Procedure) -> l
 
 def next_due(book: DutyBook) -> datetime | None:
     """The earliest instant at which a period will have been missed."""
-    return min((owed.due_at for owed in book.periods.values() if owed.state == "open" and owed.due_at), default=None)
+    return min(book.awaited.values(), default=None)
 
 
 def cite(row: DutyRow, procedure: Procedure, fields: Iterable[str] = _WHEN) -> Clause:
@@ -163,12 +168,9 @@ def cite(row: DutyRow, procedure: Procedure, fields: Iterable[str] = _WHEN) -> C
 
 
 def _missed(book: DutyBook, procedure: Procedure, now: datetime, *, inclusive: bool) -> Iterator[DutyEvent]:
-    late = [
-        (owed.due_at, owed)
-        for owed in book.periods.values()
-        if owed.state == "open" and owed.due_at and (owed.due_at < now or (inclusive and owed.due_at == now))
-    ]
-    for due_at, owed in sorted(late, key=lambda pair: (pair[0], pair[1].owe, pair[1].period)):
+    late = [(due_at, key) for key, due_at in book.awaited.items() if due_at < now or (inclusive and due_at == now)]
+    for due_at, key in sorted(late):
+        owed = book.periods[key]
         row = procedure.desk.get(owed.owe)
         if row is None:  # another version of the procedure asked for it
             continue
@@ -314,7 +316,8 @@ def periods(procedure: Procedure, calendar: BusinessCalendar, after: datetime, u
     them only once, when the desk adopts the procedure, by ``standing``.
     """
     order = {owe: index for index, owe in enumerate(procedure.desk)}
-    first, last = calendar.local_date(after) - timedelta(days=1), calendar.local_date(until) + LOOK_AHEAD
+    first = calendar.local_date(after) - timedelta(days=1)
+    last = min(calendar.local_date(until) + LOOK_AHEAD, date(LAST_YEAR, 12, 1))  # what lies later cannot be counted
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
     every = (_period_on(row, day, calendar) for day in days for row in procedure.desk.values())
     found = [period for period in every if period is not None and after <= period.opens_at < until]

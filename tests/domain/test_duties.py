@@ -430,6 +430,21 @@ def test_replaying_the_events_of_a_desk_gives_its_book() -> None:
     assert book.version == len(here.history)
 
 
+@given(st.lists(st.sampled_from(["open", "record", "miss"]), max_size=30))
+def test_what_is_awaited_is_what_is_open_and_has_a_date(steps: list[str]) -> None:
+    here, day = Desk(desk("owe: report, every: week, day: Tuesday", "owe: plan, every: week")), 1
+    for step in steps:
+        at, day = MARCH + timedelta(days=day), day + 3
+        if step == "open":
+            here.open(at, after=at - timedelta(days=7))
+        elif step == "record":
+            here.take(ask("record-duty", at, owe="report"))
+        elif here.book.awaited:
+            here.take(ask("miss-duty", at, owe="report", period=min(here.book.awaited)[1]))
+        open_ = {key: owed.due_at for key, owed in here.book.periods.items() if owed.state == "open" and owed.due_at}
+        assert here.book.awaited == open_
+
+
 def test_weekdays_are_named_as_calendars_name_them() -> None:
     for n, day in enumerate(("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")):
         ((period, _, _),) = opening(desk(f"owe: report, every: week, day: {day}"), shanghai(2), shanghai(9))

@@ -6,13 +6,13 @@ It does what sla_monitor and ledger do about duties, by the same pure functions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import uuid5
 
 from msgspec.structs import replace
 
-from complaints.business_time import BusinessCalendar
+from complaints.business_time import LAST_YEAR, BusinessCalendar
 from complaints.commands import Command, DrawSample, DutyCommand, MissDuty, OpenDuty, OpenRound, ProduceReport
 from complaints.complaint import Complaint
 from complaints.deciding import holds_for
@@ -33,6 +33,9 @@ from complaints.reporting import NOTHING_YET, Case, Reported, clock_ends, produc
 
 AHEAD: Final = timedelta(days=31)
 """How far the periods are worked out at a time."""
+
+INSTANT: Final = timedelta(microseconds=1)
+END: Final = datetime(LAST_YEAR, 12, 30, tzinfo=UTC)
 
 DUTIES: Final = uuid5(REDRESS_NS, "simulation:duties")
 
@@ -64,7 +67,7 @@ class DeskSide:
         if known is None or not self._procedure.desk:
             return
         while known <= until:
-            then = known + AHEAD
+            then = max(until + INSTANT, min(known + AHEAD, END))
             self._coming[:0] = periods(self._procedure, self._calendar, known, then)[::-1]
             known = then
         self._known_until = known
@@ -106,10 +109,10 @@ class DeskSide:
         return next_due(self.book)
 
     def miss(self, at: datetime) -> list[Command]:
-        """The command that says so of all that is missed then."""
-        owed = min(key for key, owed in self.book.periods.items() if owed.state == "open" and owed.due_at == at)
-        name = service_command_id(DUTIES, "miss-duty", *owed, at)
-        return [MissDuty(id=name, complaint="desk", at=at, owe=owed[0], period=owed[1])]
+        """The command that says so, of all that is missed then."""
+        owe, period = min(key for key, due_at in self.book.awaited.items() if due_at == at)
+        name = service_command_id(DUTIES, "miss-duty", owe, period, at)
+        return [MissDuty(id=name, complaint="desk", at=at, owe=owe, period=period)]
 
     # --- decisions ---
     def decide(self, command: DutyCommand, cases: Mapping[str, Complaint]) -> Sequence[DutyEvent]:

@@ -46,10 +46,11 @@ class World:
     ``entries``: all that happened, in order. ``cases``: how each stands. ``histories``: the events of each.
     ``punctual``: timers fire at their instants; without, a case hears of the time only by its next command, and has the
     same history up to then. Where the desk names its people, routing hands over and names who
-    acts, and a notice that was delivered counts as given; else a scenario says itself what the system does.
+    acts, and a notice that was delivered counts as given; else a scenario says itself what the system does, unless
+    ``acts`` says otherwise: live, the system hands over and notifies whether or not anybody was named.
     """
 
-    def __init__(self, view: DeskView, *, punctual: bool = True) -> None:
+    def __init__(self, view: DeskView, *, punctual: bool = True, acts: bool | None = None) -> None:
         self.view, self.procedure, self.calendar = view, view.procedure, view.calendar
         self.now: datetime | None = None
         self.entries: list[Entry] = []
@@ -57,6 +58,7 @@ class World:
         self.histories: dict[str, list[CaseEvent]] = {}
         self.desk = DeskSide(self.procedure, self.calendar)
         self._punctual = punctual
+        self._acts = not view.open_directory if acts is None else acts
         self._routing, self._notifier = RoutingSide(view), NotifierSide(view)
         self._claims: dict[tuple[str, bytes], str] = {}
         self._timers: list[tuple[datetime, str]] = []
@@ -193,7 +195,7 @@ class World:
             self._waiting.extend(self._send(command.at))
             self._routing.follow(complaint, events)
             self._waiting.extend(self._routing.recounts(complaint, self.cases, command.at))
-            if not self.view.open_directory:
+            if self._acts:
                 self._waiting.extend(self._routing.answers(complaint, command.at))
         if complaint in self.cases:
             self._arm(complaint, command.at)
@@ -222,7 +224,7 @@ class World:
         while (due := self._notifier.next_send()) is not None and due <= at:
             told, delivery = self._notifier.send(at, self.cases.get(self._notifier.next_case))
             self.entries.append(told)
-            if delivery is not None and not self.view.open_directory:
+            if delivery is not None and self._acts:
                 yield delivery
 
     def _follow_up(self) -> None:
