@@ -44,11 +44,25 @@ Desk = Annotated[
         "Asia/Shanghai, nothing answered, nobody named.",
     ),
 ]
+System = Annotated[
+    bool | None,
+    typer.Option(
+        "--system/--no-system",
+        help="Whether the system hands over and gives notice by itself, as it does live; default where people are named.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
 @app.command()
-def simulate(scenario: File, pack: Pack = None, until: Until = None, desk: Desk = None, json_: AsJson = False) -> None:
+def simulate(
+    scenario: File,
+    pack: Pack = None,
+    until: Until = None,
+    desk: Desk = None,
+    system: System = None,
+    json_: AsJson = False,
+) -> None:
     """Runs a scenario through the real core, timers, routing and notification rules in virtual time.
 
     Prints a line for each event, rejection and message, at the desk's wall time. Rejections are part of a scenario; the
@@ -60,7 +74,7 @@ def simulate(scenario: File, pack: Pack = None, until: Until = None, desk: Desk 
     named = pack or told.head.pack
     if named is None:
         raise ScenarioRefused(file, None, "pack", "must be named, by --pack or by the scenario's head")
-    world = World(desk_of(find_pack(named), opened))
+    world = World(desk_of(find_pack(named), opened), acts=system)
     end = _until(until) or told.head.until or max((command.at for command in told.commands), default=None)
     if end is None:
         return

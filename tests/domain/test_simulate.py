@@ -404,6 +404,17 @@ def test_the_same_command_decides_nothing_twice() -> None:
     assert [entry for entry in world.entries if isinstance(entry, Refused)] == []
 
 
+def test_the_system_does_its_part_without_people_where_that_is_asked_for(tmp_path: Path) -> None:
+    head = json.dumps({"pack": "00", "until": "2026-03-02T12:00:00+08:00"})
+    scenario = written(tmp_path, "s.jsonl", head, line(by={"person": "su", "role": "desk_lead"}))
+    by_itself, by_nobody = (
+        [json.loads(one).get("event") for one in run(scenario, "--json", *options)] for options in (["--system"], [])
+    )
+    assert "complaint.assigned" in by_itself
+    assert "assignee.named" not in by_itself
+    assert "complaint.assigned" not in by_nobody
+
+
 # --- messages ---
 MAIL = {"email": "zhao@example.org"}
 LIN_BY_MAIL, SU_BY_MAIL = {**LIN, "email": "lin@example.org"}, {**SU, "email": "su@example.org"}

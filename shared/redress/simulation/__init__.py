@@ -2,6 +2,10 @@
 
 ``World`` runs commands and lets time pass; ``scenario`` reads what a scenario and a desk file say; ``entries`` is what
 a world has to tell, in the order in which it happened.
+
+    world = World(desk_of(find_pack("19"), DeskFile(answers={"tell_it.within": "30 min"})))
+    world.run(read_scenario(Path("scenario.jsonl").read_bytes()).commands, until)
+    world.work(until, role="service_centre")
 """
 
 from redress.simulation.desk_file import DeskFile, desk_of, read_desk

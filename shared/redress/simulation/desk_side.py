@@ -135,10 +135,8 @@ class DeskSide:
         histories: Mapping[str, Sequence[CaseEvent]],
     ) -> Iterable[ProduceReport]:
         """Ledger: the figures of the reports that these openings ask for, from the cases as they stand."""
-        for event in events:
-            row = self._procedure.desk[event.owe] if isinstance(event, DutyOpened) else None
-            if row is None or not isinstance(event, DutyOpened) or not row.report:
-                continue
+        opened = [(event, self._procedure.desk[event.owe]) for event in events if isinstance(event, DutyOpened)]
+        for event, row in ((event, row) for event, row in opened if row.report):
             covers, figures, self._reported[row.owe] = produced(
                 row,
                 event.period,

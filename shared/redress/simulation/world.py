@@ -45,9 +45,9 @@ class World:
 
     ``entries``: all that happened, in order. ``cases``: how each stands. ``histories``: the events of each.
     ``punctual``: timers fire at their instants; without, a case hears of the time only by its next command, and has the
-    same history up to then. Where the desk names its people, routing hands over and names who
-    acts, and a notice that was delivered counts as given; else a scenario says itself what the system does, unless
-    ``acts`` says otherwise: live, the system hands over and notifies whether or not anybody was named.
+    same history up to then. Where the desk names its people, routing hands over and names who acts, and a notice that
+    was delivered counts as given; else a scenario says itself what the system does, unless ``acts`` says otherwise:
+    live, the system hands over and notifies whether or not anybody was named.
     """
 
     def __init__(self, view: DeskView, *, punctual: bool = True, acts: bool | None = None) -> None:
