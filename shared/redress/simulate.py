@@ -48,7 +48,7 @@ System = Annotated[
     bool | None,
     typer.Option(
         "--system/--no-system",
-        help="Whether the system hands over and gives notice by itself, as it does live; default where people are named.",
+        help="Whether the system hands over and gives notice by itself, as live; default where people are named.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
@@ -57,6 +57,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 @app.command()
 def simulate(
     scenario: File,
+    *,
     pack: Pack = None,
     until: Until = None,
     desk: Desk = None,
