@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, Protocol, cast
 from zoneinfo import ZoneInfo
 
 from complaints.adapters.desk_views import LoggedViews
@@ -17,41 +17,49 @@ from complaints.events import CaseEvent, Clause
 from complaints.personal import CUSTOMER, is_closed
 from complaints.ports import EventStore
 from complaints.procedure.model import Procedure
-from notifier.channels import Outgoing, Refused
+from notifier.channels import Outgoing, Refused, Withheld
 from notifier.deliveries import Delivery
 from notifier.messages import EMAIL, WEBHOOK
-from notifier.rendering import render
+from notifier.rendering import language_of, render
 
 
 @dataclass(frozen=True, slots=True)
 class Addressing:
-    """Finds out where a message goes and what it says."""
+    """Finds out where a message goes and what it says. ``contact``: the address that complainants may write to."""
 
     store: EventStore
     views: LoggedViews
     sealing: Sealing
     public_url: str
+    contact: str
 
     async def outgoing(self, delivery: Delivery) -> Outgoing:
-        """The message with its address. Raises: Refused where it can go nowhere; Unknown, Transient, Undecodable."""
+        """The message with its address.
+
+        Raises: Refused where it can go nowhere, Withheld where it would not be true any more; Unknown, Transient,
+        Undecodable, ContentMissing, TemplateBroken.
+        """
         desk = await self.views.current(delivery.desk)
         if delivery.channel == WEBHOOK:
             return await self._hook(delivery, desk)
-        state = await self._state(delivery) if delivery.complaint == str(delivery.stream) else None
+        state = await self._state(delivery) if delivery.of_case else None
+        if state is not None and is_stale(delivery, state):
+            raise Withheld("it is not true any more", "stale")
         procedure = await self._procedure(state, desk)
         address, language = _customer(state, desk) if delivery.recipient == CUSTOMER else _person(delivery, desk)
-        context = _context(delivery, desk, state, procedure=procedure, language=language, public_url=self.public_url)
-        letter = render(cast("Any", delivery.kind), language, context, pack=procedure.id)
-        return Outgoing(key=delivery.key, address=address, at=delivery.at, letter=letter)
+        context = context_of(delivery, desk, state, procedure=procedure, language=language)
+        context |= {"contact": self.contact, "link": self.public_url.rstrip("/") + _path(delivery)}
+        letter = render(delivery.kind, language, context, pack=procedure.id)
+        return Outgoing(key=delivery.key, address=address, letter=letter)
 
     async def _hook(self, delivery: Delivery, desk: DeskView) -> Outgoing:
         hook = desk.webhooks.get(delivery.recipient)
         if hook is None:
-            raise Refused("the webhook was removed")
+            raise Refused("the webhook was removed", "webhook-removed")
         rows = await self.store.read(delivery.stream, after=delivery.version - 1, upto=delivery.version)
         body = to_json(wire(decode(rows[0]))).decode()
         secret = self.sealing.webhook_secret(desk.desk, hook.name, hook.generation)
-        return Outgoing(key=delivery.key, address=hook.url, at=delivery.at, body=body, secret=secret)
+        return Outgoing(key=delivery.key, address=hook.url, body=body, secret=secret)
 
     async def _state(self, delivery: Delivery) -> Complaint:
         """The case as it is now, opened."""
@@ -65,78 +73,119 @@ class Addressing:
         return (await self.views.at(desk.desk, state.desk_version)).procedure
 
 
+def is_stale(delivery: Delivery, state: Complaint) -> bool:
+    """Whether what an alert would say has passed while it waited: quiet hours end when the work may be done already.
+
+    A breach stays a breach, and what was escalated stays so.
+    """
+    said = delivery.context
+    match delivery.kind:
+        case "warned":
+            clock = state.clocks.get(str(said.get("clock")))
+            return clock is None or not clock.live
+        case "assigned":
+            return state.closed or state.assignees.get(str(said.get("role"))) != delivery.recipient
+        case "unassigned":
+            return state.closed or str(said.get("role")) not in state.lacking
+        case _:
+            return False
+
+
 def _customer(state: Complaint | None, desk: DeskView) -> tuple[str, str]:
     contact = state.contact if state is not None else {}
     address = contact.get(EMAIL)
     if address is None:
-        raise Refused("no e-mail address of the complainant is known")
+        raise Refused("no e-mail address of the complainant is known", "no-address")
     if is_closed(address):
-        raise Refused("the complainant was erased")
+        raise Refused("the complainant was erased", "erased")
     return address, _language(contact.get("language"), desk)
 
 
 def _person(delivery: Delivery, desk: DeskView) -> tuple[str, str]:
     person = desk.directory.get(delivery.recipient)
+    if person is None and desk.directory.ever(delivery.recipient) is None:
+        raise Refused(f"nobody at the desk acts as {delivery.recipient}", "nobody")
     if person is None:
-        raise Refused("the person does not work at the desk any more")
+        raise Refused("the person does not work at the desk any more", "left")
     address = person.email if delivery.channel == EMAIL else person.channels.get(delivery.channel)
     if not address or is_closed(address):
-        raise Refused(f"the person has no {delivery.channel}")
+        raise Refused(f"the person has no {delivery.channel}", "no-address")
     return address, _language(person.language, desk)
 
 
 def _language(language: str | None, desk: DeskView) -> str:
-    return desk.locale if language is None or is_closed(language) else language
+    return language_of(desk.locale if not language or is_closed(language) else language)
 
 
-def _context(
-    delivery: Delivery,
-    desk: DeskView,
-    state: Complaint | None,
-    *,
-    procedure: Procedure,
-    language: str,
-    public_url: str,
-) -> dict[str, Any]:
-    said = delivery.context
-    about = said.get("clock") or said.get("notice") or said.get("owe") or delivery.step or ""
-    says = said.get("says") or _says(procedure, str(about))
-    english = language == "en"
-    case = f"/complaints/{delivery.complaint}" if state is not None else f"/desks/{desk.desk}/duties"
-    context: dict[str, Any] = {
+def _path(delivery: Delivery) -> str:
+    return f"/complaints/{delivery.complaint}" if delivery.of_case else f"/desks/{delivery.desk}/duties"
+
+
+# --- what it says ---
+class _Row(Protocol):
+    """A row of the procedure that says something."""
+
+    @property
+    def says(self) -> str | None: ...
+    @property
+    def clause(self) -> Clause: ...
+
+
+TOLD: Final = ("rule", "how", "by", "period", "queue")
+"""What a template may use of a message's own context, empty where it says nothing of it."""
+
+
+def context_of(
+    delivery: Delivery, desk: DeskView, state: Complaint | None, *, procedure: Procedure, language: str
+) -> dict[str, str]:
+    """What a template may say but for ``contact`` and ``link``; empty where there is nothing to say."""
+    said, english = delivery.context, language == "en"
+    about = str(said.get("clock") or said.get("notice") or said.get("owe") or delivery.step or "")
+    row = _row(procedure, str(said.get("rule", ""))) or _row(procedure, about)
+    says = (row.says if row is not None else None) or ""
+    clause, says_clause = cited(delivery.clause), cited(row.clause) if row is not None else ""
+    role = procedure.roles.get(str(said.get("role")))
+    due = _instant(said.get("due_at"))
+    if due is None or delivery.kind == "warned":  # it may have moved since
+        due = _due(state, about) or due
+    return {
         "reference": delivery.complaint if state is not None else "",
         "desk": desk.title,
-        "procedure": (procedure.en if english else None) or procedure.title,
-        "received": _wall(state.received_at, desk.zone) if state is not None else "",
-        "clause": _cited(delivery.clause),
-        "says": says or "",
-        "our_translation": procedure.english.get(str(says), "") if english and says else "",
+        "procedure": procedure.title,
+        "procedure_in_english": (procedure.en or "") if english else "",
+        "received": wall(state.received_at if state is not None else None, desk.zone),
+        "clause": clause,
+        "says": says,
+        "says_clause": "" if says_clause in clause else says_clause,
+        "our_translation": procedure.english.get(says, "") if english else "",
         "subject": about,
-        "due": _wall(said.get("due_at") or _due(state, str(about)), desk.zone),
-        "answer_due": _wall(_answer_due(state, procedure), desk.zone),
+        "role": ((role.en if english else None) or role.title) if role is not None else str(said.get("role", "")),
+        "due": wall(due, desk.zone),
+        "answer_due": wall(_answer_due(state, procedure), desk.zone),
         "answer": _answer(state, procedure, str(delivery.step)),
-        "link": public_url.rstrip("/") + case,
+        **{name: str(said.get(name, "")) for name in TOLD},
     }
-    names = ("role", "queue", "rule", "by", "period")
-    return context | {name: str(said.get(name, "")) for name in names}
 
 
-def _says(procedure: Procedure, about: str) -> str | None:
+def _row(procedure: Procedure, about: str) -> _Row | None:
     name = about.partition("#")[0]
-    row = procedure.steps.get(name) or procedure.clocks.get(name) or procedure.desk.get(name)
-    return row.says if row is not None else None
+    rules: dict[str, _Row] = {hold.name: hold for hold in procedure.holds}
+    rules |= {bar.name: bar for bar in procedure.access}
+    return procedure.steps.get(name) or procedure.clocks.get(name) or procedure.desk.get(name) or rules.get(name)
 
 
-def _cited(clause: Clause) -> str:
+def cited(clause: Clause) -> str:
+    """Clauses as a reader finds them."""
     return "; ".join([clause] if isinstance(clause, str) else clause or [])
 
 
-def _wall(at: datetime | str | None, zone: ZoneInfo) -> str:
+def wall(at: datetime | None, zone: ZoneInfo) -> str:
     """An instant as the desk's people read it."""
-    if at is None:
-        return ""
-    instant = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})"
+    return "" if at is None else f"{at.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})"
+
+
+def _instant(text: Any) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _due(state: Complaint | None, clock: str) -> datetime | None:
@@ -146,8 +195,6 @@ def _due(state: Complaint | None, clock: str) -> datetime | None:
 
 def _answer_due(state: Complaint | None, procedure: Procedure) -> datetime | None:
     """Until when the step has to be done that carries the milestone `resolved`."""
-    if state is None:
-        return None
     dates = [_due(state, step.id) for step in procedure.steps.values() if step.milestone == "resolved"]
     return min((at for at in dates if at is not None), default=None)
 

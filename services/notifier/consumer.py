@@ -30,10 +30,10 @@ def recorded(message: Record) -> Recorded:
 
 
 class Notifier:
-    """Handles batches of events, each in the transaction that moves the inbox."""
+    """Handles batches of events, each in the transaction that moves the inbox. ``kept``: called when one is done."""
 
-    def __init__(self, *, store: EventStore, views: LoggedViews, now: Now, committed: Callable[[], None]) -> None:
-        self._store, self._views, self._now, self._wake = store, views, now, committed
+    def __init__(self, *, store: EventStore, views: LoggedViews, now: Now, kept: Callable[[], None]) -> None:
+        self._store, self._views, self._now, self._kept = store, views, now, kept
 
     async def handle(self, connection: asyncpg.Connection, records: Sequence[Recorded]) -> None:
         """Keeps what these events call for. Raises: Undecodable, Transient."""
@@ -47,7 +47,7 @@ class Notifier:
 
     def committed(self, _: Sequence[Recorded]) -> None:
         """A batch is done: there may be something to send."""
-        self._wake()
+        self._kept()
 
     async def _wanted(self, record: Recorded) -> list[Wanted]:
         desk = await self._views.current(record.desk)

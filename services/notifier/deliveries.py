@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import asyncpg
@@ -13,7 +13,12 @@ import msgspec
 
 from complaints.codec import Recorded
 from complaints.events import Clause
-from notifier.messages import Message
+from notifier.messages import EMAIL, WEBHOOK, Kind, Message
+
+Outcome = Literal["sent", "failed", "withheld"]
+"""What became of a message; withheld: what it would say was not true any more when it could go."""
+
+LaneName = Literal["email", "webhook", "staff"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +26,7 @@ class Delivery:
     """A message that is being sent. ``stream``, ``version``: the event that called for it."""
 
     key: UUID
-    kind: str
+    kind: Kind
     desk: str
     complaint: str
     stream: UUID
@@ -32,10 +37,17 @@ class Delivery:
     channel: str
     at: datetime
     context: dict[str, Any]
-    attempts: int
+    attempts: int  # this one counted
     correlation_id: UUID | None
-    delivered: bool | None = None  # of one whose result has not been reported yet
+    outcome: Outcome | None = None  # of one whose result has not been reported yet
     reason: str | None = None
+    code: str | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def of_case(self) -> bool:
+        """Whether it is about a case, not about what the desk owes without one."""
+        return self.complaint == str(self.stream)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,74 +89,110 @@ async def keep(connection: asyncpg.Connection, wanted: Iterable[Wanted]) -> None
         )
 
 
-async def claim(connection: asyncpg.Pool, now: datetime, *, limit: int, lease: timedelta) -> list[Delivery]:
-    """Takes messages that are due, nobody else's; also those that a sender took and never came back with."""
-    rows = await connection.fetch(
-        "UPDATE notifier.delivery d SET state = 'sending', attempts = attempts + 1, not_before = $2 "
+_IN_LANE: Final[dict[LaneName, str]] = {
+    "email": f"channel = '{EMAIL}'",
+    "webhook": f"channel = '{WEBHOOK}'",
+    "staff": f"channel NOT IN ('{EMAIL}', '{WEBHOOK}')",
+}
+
+
+async def claim(
+    pool: asyncpg.Pool,
+    now: datetime,
+    lane: LaneName,
+    *,
+    limit: int,
+    lease: timedelta,
+    but: Collection[UUID] = (),
+    busy: Collection[str] = (),
+) -> list[Delivery]:
+    """Takes messages of a lane that are due, nobody else's; also those that a sender took and never came back with.
+
+    ``but``: those that the caller has in hand; ``busy``: recipients (``desk/recipient``) that have enough for now.
+    """
+    rows = await pool.fetch(
+        "UPDATE notifier.delivery d SET state = 'sending', attempts = attempts + 1, not_before = $2 "  # noqa: S608 - constant
         "FROM (SELECT key FROM notifier.delivery WHERE state IN ('waiting', 'sending') AND not_before <= $1 "
+        f"AND {_IN_LANE[lane]} AND key <> ALL($4::uuid[]) AND desk || '/' || recipient <> ALL($5::text[]) "
         "ORDER BY not_before, key LIMIT $3 FOR UPDATE SKIP LOCKED) due WHERE d.key = due.key RETURNING d.*",
         now,
         now + lease,
         limit,
+        list(but),
+        list(busy),
     )
     return [_delivery(row) for row in rows]
 
 
-async def done(connection: asyncpg.Pool, key: UUID, now: datetime, *, delivered: bool, reason: str | None) -> None:
-    """It was taken, or refused for good; what remains is to report it."""
-    await connection.execute(
-        "UPDATE notifier.delivery SET state = $2, reason = $3, ended_at = $4 WHERE key = $1",
-        key,
-        "sent" if delivered else "failed",
+async def ended(
+    pool: asyncpg.Pool, delivery: Delivery, now: datetime, outcome: Outcome, *, reason: str | None, code: str | None
+) -> None:
+    """It was taken, refused for good, or withheld; what remains is to report it.
+
+    Somebody who took it over in the meantime says what became of it.
+    """
+    await pool.execute(
+        "UPDATE notifier.delivery SET state = $3, reason = $4, code = $5, ended_at = $6 "
+        "WHERE key = $1 AND attempts = $2 AND state = 'sending'",
+        delivery.key,
+        delivery.attempts,
+        outcome,
         reason,
+        code,
         now,
     )
 
 
-async def again(connection: asyncpg.Pool, key: UUID, not_before: datetime, reason: str) -> None:
+async def again(pool: asyncpg.Pool, delivery: Delivery, not_before: datetime, *, reason: str, code: str) -> None:
     """It is tried again, later."""
-    await connection.execute(
-        "UPDATE notifier.delivery SET state = 'waiting', not_before = $2, reason = $3 WHERE key = $1",
-        key,
+    await pool.execute(
+        "UPDATE notifier.delivery SET state = 'waiting', not_before = $3, reason = $4, code = $5 "
+        "WHERE key = $1 AND attempts = $2 AND state = 'sending'",
+        delivery.key,
+        delivery.attempts,
         not_before,
         reason,
+        code,
     )
 
 
-async def unreported(connection: asyncpg.Pool, *, limit: int) -> list[Delivery]:
+_UNREPORTED: Final = "state IN ('sent', 'failed', 'withheld') AND NOT reported"
+
+
+async def unreported(pool: asyncpg.Pool, *, limit: int) -> list[Delivery]:
     """Messages whose result nobody has been told of yet, the oldest first."""
-    rows = await connection.fetch(
-        "SELECT * FROM notifier.delivery WHERE state IN ('sent', 'failed') AND NOT reported "
-        "ORDER BY ended_at, key LIMIT $1",
+    rows = await pool.fetch(
+        f"SELECT * FROM notifier.delivery WHERE {_UNREPORTED} ORDER BY ended_at, key LIMIT $1",  # noqa: S608 - constant
         limit,
     )
     return [_delivery(row) for row in rows]
 
 
-async def reported(connection: asyncpg.Pool, keys: list[UUID]) -> None:
-    """Their results are on the topic."""
-    await connection.execute("UPDATE notifier.delivery SET reported = true WHERE key = ANY($1::uuid[])", keys)
+async def reported(pool: asyncpg.Pool, keys: Collection[UUID]) -> None:
+    """Their results are on the topics."""
+    await pool.execute("UPDATE notifier.delivery SET reported = true WHERE key = ANY($1::uuid[])", list(keys))
 
 
-async def waiting(connection: asyncpg.Pool, now: datetime) -> bool:
-    """Whether something is due now or has not been reported."""
-    found: bool = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM notifier.delivery WHERE state IN ('waiting', 'sending') AND not_before <= $1) "
-        "OR EXISTS (SELECT FROM notifier.delivery WHERE state IN ('sent', 'failed') AND NOT reported)",
+async def any_due(pool: asyncpg.Pool, now: datetime, lane: LaneName) -> bool:
+    """Whether something of a lane could go now."""
+    found: bool = await pool.fetchval(
+        "SELECT EXISTS (SELECT FROM notifier.delivery "  # noqa: S608 - constant
+        f"WHERE state IN ('waiting', 'sending') AND not_before <= $1 AND {_IN_LANE[lane]})",
         now,
     )
     return found
 
 
-async def next_at(connection: asyncpg.Pool) -> datetime | None:
-    """When the next message may go."""
-    found: datetime | None = await connection.fetchval(
-        "SELECT min(not_before) FROM notifier.delivery WHERE state IN ('waiting', 'sending')"
+async def any_unreported(pool: asyncpg.Pool) -> bool:
+    """Whether some result has not been told."""
+    found: bool = await pool.fetchval(
+        f"SELECT EXISTS (SELECT FROM notifier.delivery WHERE {_UNREPORTED})"  # noqa: S608 - constant
     )
     return found
 
 
 def _delivery(row: asyncpg.Record) -> Delivery:
+    state = row["state"]
     return Delivery(
         key=UUID(bytes=row["key"].bytes),
         kind=row["kind"],
@@ -160,6 +208,8 @@ def _delivery(row: asyncpg.Record) -> Delivery:
         context=msgspec.json.decode(row["context"]),
         attempts=row["attempts"],
         correlation_id=row["correlation_id"] and UUID(bytes=row["correlation_id"].bytes),
-        delivered={"sent": True, "failed": False}.get(row["state"]),
+        outcome=None if state in {"waiting", "sending"} else state,
         reason=row["reason"],
+        code=row["code"],
+        ended_at=row["ended_at"],
     )

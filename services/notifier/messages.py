@@ -12,9 +12,8 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID, uuid5
 
-from complaints.complaint import Complaint
+from complaints.complaint import FRESH, Complaint
 from complaints.desk_view import DeskView
-from complaints.directory import Person
 from complaints.events import (
     AccessBroken,
     AssigneeLacking,
@@ -33,8 +32,9 @@ from complaints.events import (
     ReportProduced,
 )
 from complaints.identity import REDRESS_NS
-from complaints.personal import CUSTOMER
-from complaints.procedure.model import Condition, Procedure
+from complaints.personal import CUSTOMER, is_closed
+from notifier.consequences import has_consequence
+from notifier.people import People, roles_of
 
 Kind = Literal[
     "acknowledged",
@@ -57,7 +57,8 @@ Kind = Literal[
 EMAIL: Final = "email"
 WEBHOOK: Final = "webhook"
 URGENT: Final[frozenset[Kind]] = frozenset(("escalated", "acknowledged", "answered", "notice", "webhook"))
-"""What does not wait for the end of quiet hours: escalations, and whatever does not go to the desk's own people."""
+"""What does not wait for the end of quiet hours: escalations, what other systems are told, and what the procedure
+itself orders to be told, whose limit runs on at night."""
 
 NOTICES: Final[frozenset[Kind]] = frozenset(("acknowledged", "answered", "notice"))
 """What a step itself owes; every other message is an alert about something."""
@@ -84,7 +85,12 @@ class Message:
     @property
     def urgent(self) -> bool:
         """Whether quiet hours do not hold it back."""
-        return self.kind in URGENT or self.recipient == CUSTOMER
+        return is_urgent(self.kind, self.recipient)
+
+
+def is_urgent(kind: Kind, recipient: str) -> bool:
+    """Whether quiet hours do not hold a message back."""
+    return kind in URGENT or recipient == CUSTOMER
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,51 +139,76 @@ class _Writer:
     case: Case
     desk: DeskView
 
+    @property
+    def people(self) -> People:
+        return People(self.desk, self.case.state, self.event.at)
+
     # --- to the desk's own people ---
     def staff(self) -> Iterator[Message]:  # noqa: C901 - one arm an event
-        event, procedure = self.event, self.desk.procedure
+        event, people = self.event, self.people
         match event:
             case AssigneeNamed():
                 yield from self._tell([event.person], "assigned", self._owed_by(event.role), role=event.role)
             case ClockWarned():
                 clock = event.clock
-                people = self._who(_roles(event.by))
-                yield from self._tell(people, "warned", clock, event.due_at, clock=clock, due_at=event.due_at)
+                owing = people.behind(roles_of(event.by))
+                about = (event.due_at, event.at)  # a desk may ask for more than one warning of a limit
+                yield from self._tell(owing, "warned", clock, *about, clock=clock, due_at=event.due_at)
             case ClockBreached():
-                answerable = (event.answerable,) if event.answerable else ()
-                people = [*self._who((*_roles(event.by), *answerable)), *self._watchers()]
-                clause = event.clause if has_consequence(procedure, event.clock) else _with_desk(event.clause, "alerts")
-                yield from self._tell(
-                    people, "breached", event.clock, event.due_at, clause=clause, clock=event.clock, due_at=event.due_at
-                )
+                yield from self._breached(event)
             case ComplaintEscalated():
-                people = [*self._who(_roles(event.to)), *self._watchers()]
-                yield from self._tell(people, "escalated", event.step, role=event.to, tier=event.tier)
-            case HoldBroken() | AccessBroken() | OrderBroken():
-                rule = getattr(event, "hold", None) or getattr(event, "bar", None) or event.step
-                yield from self._tell(self._watchers(), "broken", event.step, rule=rule, by=event.person)
+                told = [*(people.behind(roles_of(event.to)) or people.minders()), *people.watchers()]
+                role = event.to or (self.case.state.holder if self.case.state is not None else None)
+                yield from self._tell(told, "escalated", event.step, role=role, tier=event.tier)
+            case HoldBroken():
+                yield from self._broken(event, "hold", event.hold)
+            case AccessBroken():
+                yield from self._broken(event, "by" if event.bar == "by" else "bar", event.bar)
+            case OrderBroken():
+                yield from self._broken(event, "order", ", ".join(event.waits_for) or None)
             case AssigneeLacking():
-                people = [*self._queue(event.queue), *self._watchers()]
+                told = [*people.of_queue(event.queue), *people.watchers()]
                 step = self._owed_by(event.role)
-                yield from self._tell(people, "unassigned", step, role=event.role, queue=event.queue)
-            case NoticeFailed(alert=None) if self._to_customer(event.step):
-                yield from self._tell(self._watchers(), "undelivered", None, notice=event.step)
+                yield from self._tell(told, "unassigned", step, role=event.role, queue=event.queue)
+            case NoticeFailed(alert=None):
+                told = [*people.minders(), *people.watchers()]
+                yield from self._tell(told, "undelivered", None, notice=event.step)
             case NoticeRequested() if not self._to_customer(event.step):
-                people = self._who(_roles(event.to))
-                yield from self._tell(
-                    people, "notice", event.step, self._round(event.step), says=self._says(event.step)
-                )
-            case DutyOpened():
-                yield from self._duty("duty", self._who(_roles(event.by)), event.owe, event.period, event.due_at)
-            case DutyBreached():
-                people = [*self._who(_roles(event.by)), *self._watchers()]
-                yield from self._duty("duty-breached", people, event.owe, event.period, event.due_at)
-            case ReportProduced():
-                row = procedure.desk.get(event.owe)
-                to = self._who((*row.to, *row.by)) if row is not None else []
-                yield from self._duty("report", to, event.owe, event.period, None)
+                roles = roles_of(event.to)
+                told = people.behind(roles) or [
+                    people.stands_for(role) for role in roles
+                ]  # so that its failure is told
+                yield from self._tell(told, "notice", event.step, *self._turn(event.step), says=self._says(event.step))
+            case DutyOpened() | DutyBreached() | ReportProduced():
+                yield from self._duty(event)
             case _:
                 return
+
+    def _breached(self, event: ClockBreached) -> Iterator[Message]:
+        """To who owes it and who answers for it; where that is the system, to those who have the case in hand."""
+        people, procedure = self.people, self.desk.procedure
+        answerable = (event.answerable,) if event.answerable else ()
+        told = [*(people.behind(roles_of(event.by)) or people.minders()), *people.behind(answerable)]
+        clause = event.clause if has_consequence(procedure, event.clock) else _with_desk(event.clause, "alerts")
+        yield from self._tell(
+            [*told, *people.watchers()],
+            "breached",
+            event.clock,
+            event.due_at,
+            clause=clause,
+            clock=event.clock,
+            due_at=event.due_at,
+        )
+
+    def _broken(
+        self,
+        event: HoldBroken | AccessBroken | OrderBroken,
+        how: Literal["hold", "bar", "by", "order"],
+        rule: str | None,
+    ) -> Iterator[Message]:
+        """``how`` the rule was broken; the name of a complainant is nobody's here."""
+        by = CUSTOMER if event.role == CUSTOMER or is_closed(event.person) else event.person
+        yield from self._tell(self.people.watchers(), "broken", event.step, how=how, rule=rule, by=by)
 
     def _tell(
         self,
@@ -202,12 +233,17 @@ class _Writer:
                     context=context,
                 )
 
-    def _duty(
-        self, kind: Kind, people: Iterable[str], owe: str, period: str, due_at: datetime | None
-    ) -> Iterator[Message]:
-        row = self.desk.procedure.desk.get(owe)
-        says = row.says if row is not None else None
-        yield from self._tell(people, kind, None, owe, period, owe=owe, period=period, due_at=due_at, says=says)
+    def _duty(self, event: DutyOpened | DutyBreached | ReportProduced) -> Iterator[Message]:
+        people, owe, due_at = self.people, event.owe, None
+        kind: Kind
+        if isinstance(event, ReportProduced):
+            row = self.desk.procedure.desk.get(owe)
+            kind, told = "report", people.behind((*row.to, *row.by)) if row is not None else []
+        else:
+            late = isinstance(event, DutyBreached)
+            kind, due_at = "duty-breached" if late else "duty", event.due_at
+            told = [*people.behind(roles_of(event.by)), *(people.watchers() if late else ())]
+        yield from self._tell(told, kind, None, owe, event.period, owe=owe, period=event.period, due_at=due_at)
 
     # --- to the complainant ---
     def letter(self) -> Iterator[Message]:
@@ -215,7 +251,7 @@ class _Writer:
         if isinstance(event, NoticeRequested) and self._to_customer(event.step):
             step = self.desk.procedure.steps.get(event.step.partition("#")[0])
             kind = LETTERS.get(step.milestone if step else None, "notice")
-            about = (event.step, self._round(event.step))
+            about = (event.step, *self._turn(event.step))
             context = {"says": self._says(event.step)}
             to = (CUSTOMER, EMAIL)
             yield self._message(kind, event.step, to=to, about=about, clause=event.clause, context=context)
@@ -253,40 +289,6 @@ class _Writer:
             context={name: value for name, value in context.items() if value is not None},
         )
 
-    # --- who ---
-    def _who(self, roles: Iterable[str]) -> list[str]:
-        """The people behind roles: whoever acts in them on this case, else all who hold them and are not away."""
-        state, at = self.case.state, self.event.at
-        found: list[str] = []
-        for role in roles:
-            name = self._stands_for(role)
-            if state is not None and name in state.assignees:
-                found.append(state.assignees[name])
-            else:
-                found += _names(self.desk.directory.of_role(name, at=at) or self.desk.directory.department(name, at=at))
-        return found
-
-    def _stands_for(self, role: str) -> str:
-        """A role by its own name, where the procedure says owner, holder or receiver."""
-        state = self.case.state
-        if state is None:
-            return role
-        built_in = {"owner": state.decided.get("owner"), "holder": state.holder, "receiver": state.receiver}
-        return str(built_in.get(role) or role)
-
-    def _watchers(self) -> list[str]:
-        """Those whom the desk wants to be told whenever something needs a person."""
-        alerts, at = self.desk.alerts, self.event.at
-        held = [self.desk.directory.of_role(role, at=at) for role in alerts.roles]
-        return [*alerts.people, *(name for people in held for name in _names(people))]
-
-    def _queue(self, queue: str) -> list[str]:
-        """Who looks after the fallback queue."""
-        fallback = self.desk.fallback
-        if fallback is not None and fallback.person is not None:
-            return [fallback.person]
-        return self._who((queue,))
-
     # --- about what ---
     def _to_customer(self, step: str) -> bool:
         row = self.desk.procedure.steps.get(step.partition("#")[0])
@@ -296,8 +298,10 @@ class _Writer:
         row = self.desk.procedure.steps.get(step.partition("#")[0])
         return row.says if row is not None else None
 
-    def _round(self, step: str) -> int:
-        return self.case.state.step(step).round if self.case.state is not None else 1
+    def _turn(self, step: str) -> tuple[object, ...]:
+        """Which of its turns the step is in: it may be owed again in a later round, or open again after a lapse."""
+        state = self.case.state.step(step) if self.case.state is not None else FRESH
+        return (state.round, state.opened)
 
     def _owed_by(self, role: str) -> str | None:
         """A step that the role owes now, on which a delivery about the role is recorded."""
@@ -305,47 +309,14 @@ class _Writer:
         if state is None:
             return None
         for name, step in state.steps.items():
-            if step.state == "open" and any(self._stands_for(r) == role for r in _roles(step.by)):
+            if step.state == "open" and any(self.people.stands_for(r) == role for r in roles_of(step.by)):
                 return name
         return None
-
-
-def has_consequence(procedure: Procedure, clock: str) -> bool:
-    """Whether some row of the procedure asks if this limit has run out."""
-    if "consequences" not in procedure.cache:
-        procedure.cache["consequences"] = frozenset(
-            name for condition in _conditions(procedure) for name in condition.refs if name.endswith(".late")
-        )
-    return f"{clock.partition('#')[0]}.late" in procedure.cache["consequences"]
-
-
-def _conditions(procedure: Procedure) -> Iterator[Condition]:
-    maybe: list[Condition | None] = []
-    for table in procedure.tables:
-        maybe += [row.when for row in table.rows]
-    for step in procedure.steps.values():
-        maybe += [step.when, step.part.when, step.pause, *(case.when for case in step.within)]
-    for clock in procedure.clocks.values():
-        maybe += [clock.start, clock.stop, clock.cancel, clock.pause]
-    for hold in procedure.holds:
-        maybe += [hold.when, hold.until]
-    maybe += [fact.means for fact in procedure.facts.values()]
-    yield from (condition for condition in maybe if condition is not None)
 
 
 def _with_desk(clause: Clause, place: str) -> Clause:
     clauses = [clause] if isinstance(clause, str) else list(clause or [])
     return [*clauses, f"desk:{place}"]
-
-
-def _roles(by: str | list[str] | None) -> tuple[str, ...]:
-    """The roles of a `by` as the pack writes it."""
-    texts = [by] if isinstance(by, str) else by or []
-    return tuple(role for text in texts for role in text.split(" | ") if role not in {"system", CUSTOMER, "anyone"})
-
-
-def _names(people: Iterable[Person]) -> list[str]:
-    return [person.person for person in people]
 
 
 def _text(value: object) -> str:

@@ -8,11 +8,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from complaints.desk_view import QuietHours
+from complaints.wall_time import DAY, instant_of
 
 FIRST: Final = timedelta(seconds=5)
-LONGEST: Final = timedelta(hours=1)
-ATTEMPTS: Final = 12
-"""Tries until a message is given up; with the waits between them, some five hours."""
+LONGEST: Final = timedelta(hours=4)
+ATTEMPTS: Final = 17
+"""Tries until a message is given up; with the waits between them, most of a day."""
 
 
 def may_go_at(now: datetime, quiet: QuietHours | None, zone: ZoneInfo) -> datetime:
@@ -21,18 +22,28 @@ def may_go_at(now: datetime, quiet: QuietHours | None, zone: ZoneInfo) -> dateti
     The end is a wall time of the desk: one that the clock skips is the instant of the jump, one that comes twice its
     first coming after now.
     """
-    if quiet is None or not quiet.covers(now, zone):
-        return now
-    local = now.astimezone(zone)
-    day = local.date() if local.time() < quiet.ends else local.date() + timedelta(days=1)
-    ends = datetime.combine(day, quiet.ends, tzinfo=zone)
-    return min(at for at in (ends.astimezone(UTC), ends.replace(fold=1).astimezone(UTC)) if at > now)
+    at = now
+    while quiet is not None and quiet.covers(at, zone):
+        at = _next_end(at, quiet, zone)
+    return at
+
+
+def _next_end(at: datetime, quiet: QuietHours, zone: ZoneInfo) -> datetime:
+    """The first end of quiet hours after an instant."""
+    day = at.astimezone(zone).date()
+    while True:
+        wall = datetime.combine(day, quiet.ends, tzinfo=zone)
+        comings = (instant_of(zone, wall), wall.replace(fold=1).astimezone(UTC))
+        if later := [coming for coming in comings if coming > at]:
+            return min(later)
+        day += DAY
 
 
 def next_try(now: datetime, attempts: int, key: UUID) -> datetime | None:
     """When to try again after this many attempts; None: not again.
 
-    The wait doubles up to an hour. A part of it comes from the key, so that what failed together is not tried together.
+    The wait doubles up to four hours. A part of it comes from the key, so that what failed together is not tried
+    together.
     """
     if attempts >= ATTEMPTS:
         return None

@@ -1,39 +1,33 @@
-"""Sends what is due and reports what became of it. A lane of its own: slow servers hold up nobody who listens.
+"""Sends what is due: a lane for each kind of channel, so that slow webhooks hold up no letter.
 
-A message is taken under a lease before it goes out, and noted as sent before that is reported. A sender that is killed
-between the two leaves one message of which nobody knows whether it went: it goes again under the same Message-ID (or
-webhook id), by which whoever receives it twice knows it.
+A message is taken under a lease before it goes out and noted as sent as soon as the other side has it. A sender that
+is killed between the two leaves one message of which nobody knows whether it went: it goes again when the lease ends,
+under the same Message-ID (or webhook id), by which whoever receives it twice knows it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import Counter as Counted
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 import asyncpg
-import msgspec
-from aiokafka import AIOKafkaProducer
 from prometheus_client import Counter, Histogram
 
-from complaints.adapters import cloudevents
-from complaints.adapters.cloudevents import event_id
-from complaints.adapters.kafka import CommandRequest, CommandSender, Topics, publish
-from complaints.adapters.patience import Patience
-from complaints.adapters.records import Record
-from complaints.commands import RecordDelivery
-from complaints.errors import RedressError, Transient, Undecodable, Unknown
-from complaints.identity import service_command_id
+from complaints.adapters.desk_views import LoggedViews
+from complaints.adapters.patience import Patience, is_transient
+from complaints.errors import RedressError
 from complaints.ports import Now
 from notifier import deliveries
 from notifier.addressing import Addressing
-from notifier.channels import Channels, Refused, TryAgain
-from notifier.deliveries import Delivery
-from notifier.messages import NOTICES
-from notifier.quiet import next_try
+from notifier.channels import Channel, Channels, NotSent, Refused, TryAgain, Withheld
+from notifier.deliveries import Delivery, LaneName, Outcome
+from notifier.messages import is_urgent
+from notifier.quiet import may_go_at, next_try
 
 logger = logging.getLogger(__name__)
 
@@ -41,172 +35,154 @@ SENT = Counter("redress_notifier_messages", "Messages by what became of them.", 
 SECONDS = Histogram("redress_notifier_send_seconds", "What a channel takes for a message.", ("channel",))
 
 AT_ONCE: Final = 16
-LEASE: Final = timedelta(minutes=2)
+"""Messages that a lane has in hand."""
+LANES: Final[dict[LaneName, int]] = {"email": AT_ONCE, "webhook": 4, "staff": 4}
+"""Messages that one recipient may have in hand before others of the lane go first; all letters take one server."""
+LEASE: Final = timedelta(minutes=3)
 """Longer than any channel may take."""
 LOOK_EVERY: Final = 1.0
-REPORTS: Final = 200
+LAST_SENDS: Final = 12.0
+"""Seconds that a lane which is being stopped waits for what it has in hand."""
 
 
-class Sender:
-    """Sends until it is cancelled; several processes share the work. ``wake`` it when something was kept."""
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """What every lane works with. ``ended`` is called when a result is there to be reported."""
 
-    def __init__(
-        self,
-        *,
-        pool: asyncpg.Pool,
-        addressing: Addressing,
-        channels: Channels,
-        commands: CommandSender,
-        producer: AIOKafkaProducer,
-        topics: Topics,
-        now: Now,
-    ) -> None:
-        self._pool, self._addressing, self._channels, self._now = pool, addressing, channels, now
-        self._commands, self._producer, self._topic = commands, producer, topics.notifications
+    pool: asyncpg.Pool
+    views: LoggedViews
+    addressing: Addressing
+    channels: Channels
+    now: Now
+    ended: Callable[[], None] = field(compare=False)
+
+
+class Lane:
+    """Sends messages of one lane until it is cancelled; several processes share the work."""
+
+    def __init__(self, name: LaneName, outbox: Outbox) -> None:
+        self._name, self._outbox = name, outbox
         self._news = asyncio.Event()
-        self._sending, self._reporting = Patience("notifier.send"), Patience("notifier.report")
+        self._in_hand: dict[asyncio.Task[None], Delivery] = {}
+        self._taking = False
+        self._taken, self._noted = Patience("notifier.take", lane=name), Patience("notifier.note", lane=name)
 
     def wake(self) -> None:
         """There may be something to send."""
         self._news.set()
 
     async def run(self) -> None:
-        """Sends and reports."""
-        while True:
-            self._news.clear()
-            await self._sending.until_done(self._send_due)
-            await self._reporting.until_done(self._report)
-            try:
-                async with asyncio.timeout(LOOK_EVERY):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+        """Sends whatever is due. What is in hand when it is cancelled is brought to its end, within seconds."""
+        try:
+            while True:
+                self._news.clear()
+                await self._taken.until_done(self._take)
+                try:
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self._news.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            if self._in_hand:
+                _, late = await asyncio.wait(self._in_hand, timeout=LAST_SENDS)
+                for task in late:
+                    task.cancel()
 
     async def caught_up(self) -> bool:
-        """Whether nothing is due and everything has been reported."""
-        waits = await deliveries.waiting(self._pool, self._now())
-        if waits:
+        """Whether nothing is due and nothing on its way."""
+        outbox = self._outbox
+        if await deliveries.any_due(outbox.pool, outbox.now(), self._name):
             self.wake()
-        return not waits
+            return False
+        return not (self._taking or self._in_hand)
 
     def why_not_ready(self) -> str | None:
-        """None while messages go out."""
-        return self._sending.trouble or self._reporting.trouble
+        """None while messages can be taken and noted."""
+        return self._taken.trouble or self._noted.trouble
 
-    # --- sending ---
-    async def _send_due(self) -> None:
-        while batch := await deliveries.claim(self._pool, self._now(), limit=AT_ONCE, lease=LEASE):
-            async with asyncio.TaskGroup() as group:
-                for delivery in batch:
-                    group.create_task(self._send(delivery))
-            await self._report()
-
-    async def _send(self, delivery: Delivery) -> None:
-        channel = self._channels.get(delivery.channel) or self._channels["staff"]
+    async def _take(self) -> None:
+        """Takes what is due until nothing is, or enough is in hand."""
+        self._taking = True
         try:
-            outgoing = await self._addressing.outgoing(delivery)
+            while batch := await self._claim():
+                for delivery in batch:
+                    task = asyncio.create_task(self._deliver(delivery), name=f"notifier.{self._name}.{delivery.key}")
+                    self._in_hand[task] = delivery
+                    task.add_done_callback(self._done)
+        finally:
+            self._taking = False
+
+    async def _claim(self) -> list[Delivery]:
+        free, each = AT_ONCE - len(self._in_hand), LANES[self._name]
+        if free <= 0:
+            return []
+        having = Counted(f"{one.desk}/{one.recipient}" for one in self._in_hand.values())
+        return await deliveries.claim(
+            self._outbox.pool,
+            self._outbox.now(),
+            self._name,
+            limit=min(free, each),
+            lease=LEASE,
+            but=[one.key for one in self._in_hand.values()],
+            busy=[recipient for recipient, count in having.items() if count >= each],
+        )
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        delivery = self._in_hand.pop(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("message.unnoted", extra={"delivery": str(delivery.key)}, exc_info=error)
+        self._news.set()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        """Sends one, and notes what became of it for as long as that takes."""
+        failure = await self._failure(delivery)
+        await self._noted.until_done(lambda: self._note(delivery, failure))
+
+    async def _failure(self, delivery: Delivery) -> NotSent | None:
+        """Why it did not go; None once it has."""
+        channel: Channel = self._outbox.channels.get(delivery.channel) or self._outbox.channels["staff"]
+        try:
+            outgoing = await self._outbox.addressing.outgoing(delivery)
             with SECONDS.labels(delivery.channel).time():
                 await channel.send(outgoing)
-        except TryAgain as error:
-            await self._later(delivery, error.why)
-        except Refused as error:
-            await self._ended(delivery, delivered=False, reason=error.why)
-        except Transient:
-            await self._later(delivery, "the record cannot be read now")
-        except (Undecodable, Unknown, RedressError) as error:  # its template, its desk or its case: a person must look
+        except NotSent as failure:
+            return failure
+        except Exception as error:
+            if is_transient(error):
+                return TryAgain("the record cannot be read now", "record-unreadable")
             logger.exception("message.impossible", extra={"delivery": str(delivery.key), "kind": delivery.kind})
-            await self._ended(delivery, delivered=False, reason=error.code)
-        else:
-            await self._ended(delivery, delivered=True, reason=None)
+            if isinstance(error, RedressError):  # its template, its desk or its case: a person must look
+                return Refused(f"it cannot be written: {error.code}", error.code)
+            return TryAgain(f"it cannot be sent: {type(error).__name__}", "impossible")
+        return None
 
-    async def _later(self, delivery: Delivery, why: str) -> None:
-        now = self._now()
+    async def _note(self, delivery: Delivery, failure: NotSent | None) -> None:
+        if failure is None:
+            await self._end(delivery, "sent", None, None)
+        elif isinstance(failure, TryAgain) and (at := await self._next_try(delivery, failure)) is not None:
+            SENT.labels(delivery.kind, delivery.channel, "again").inc()
+            await deliveries.again(self._outbox.pool, delivery, at, reason=failure.why, code=failure.code)
+        elif isinstance(failure, TryAgain):
+            await self._end(
+                delivery, "failed", f"{failure.why}; given up after {delivery.attempts} tries", failure.code
+            )
+        else:
+            outcome: Outcome = "withheld" if isinstance(failure, Withheld) else "failed"
+            await self._end(delivery, outcome, failure.why, failure.code)
+
+    async def _next_try(self, delivery: Delivery, failure: TryAgain) -> datetime | None:
+        now = self._outbox.now()
         at = next_try(now, delivery.attempts, delivery.key)
         if at is None:
-            await self._ended(delivery, delivered=False, reason=f"{why}; given up after {delivery.attempts} tries")
-            return
-        SENT.labels(delivery.kind, delivery.channel, "again").inc()
-        await deliveries.again(self._pool, delivery.key, at, why)
+            return None
+        at = max(at, now + failure.after)
+        if is_urgent(delivery.kind, delivery.recipient):
+            return at
+        desk = await self._outbox.views.current(delivery.desk)
+        return may_go_at(at, desk.quiet_hours, desk.zone)
 
-    async def _ended(self, delivery: Delivery, *, delivered: bool, reason: str | None) -> None:
-        SENT.labels(delivery.kind, delivery.channel, "sent" if delivered else "failed").inc()
-        await deliveries.done(self._pool, delivery.key, self._now(), delivered=delivered, reason=reason)
-
-    # --- reporting ---
-    async def _report(self) -> None:
-        """Tells the case's stream and the topic of notifications; both know a repeat by its id."""
-        while batch := await deliveries.unreported(self._pool, limit=REPORTS):
-            await self._commands.send_all([request for one in batch if (request := _request(one, self._now()))])
-            await publish(self._producer, *(_record(one, self._topic, self._now()) for one in batch))
-            await deliveries.reported(self._pool, _keys(batch))
-
-
-def _keys(batch: Sequence[Delivery]) -> list[UUID]:
-    return [delivery.key for delivery in batch]
-
-
-def _request(delivery: Delivery, now: datetime) -> CommandRequest | None:
-    """What the case is told; None where the message was about no step of a case."""
-    if delivery.step is None or delivery.complaint != str(delivery.stream):
-        return None
-    command = RecordDelivery(
-        id=service_command_id(delivery.stream, "record-delivery", delivery.key),
-        complaint=delivery.complaint,
-        at=now,
-        step=delivery.step,
-        channel=delivery.channel,
-        delivered=bool(delivery.delivered),
-        to=delivery.recipient,
-        reason=delivery.reason,
-        alert=None if delivery.kind in NOTICES else delivery.kind,
-    )
-    return CommandRequest(
-        desk=delivery.desk,
-        command=command,
-        correlation_id=delivery.correlation_id,
-        causation_id=event_id(delivery.stream, delivery.version),
-    )
-
-
-class Notification(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of a message, on ``complaints.notifications.v1``. Whom it went to by name, never by address."""
-
-    kind: str
-    desk: str
-    complaint: str
-    clause: str | list[str] | None
-    step: str | None
-    recipient: str
-    channel: str
-    delivered: bool
-    attempts: int
-    reason: str | None = None
-
-
-def _record(delivery: Delivery, topic: str, now: datetime) -> Record:
-    told = Notification(
-        kind=delivery.kind,
-        desk=delivery.desk,
-        complaint=delivery.complaint,
-        clause=delivery.clause,
-        step=delivery.step,
-        recipient=delivery.recipient,
-        channel=delivery.channel,
-        delivered=bool(delivery.delivered),
-        attempts=delivery.attempts,
-        reason=delivery.reason,
-    )
-    headers = cloudevents.encode(
-        {
-            "id": delivery.key,
-            "source": "/services/notifier",
-            "type": "notification.sent" if delivery.delivered else "notification.failed",
-            "subject": delivery.complaint,
-            "time": now,
-            "desk": delivery.desk,
-            "clause": cloudevents.clause_text(delivery.clause),
-            "causationid": event_id(delivery.stream, delivery.version),
-            "correlationid": delivery.correlation_id,
-        }
-    )
-    return Record(topic=topic, key=str(delivery.stream).encode(), value=msgspec.json.encode(told), headers=headers)
+    async def _end(self, delivery: Delivery, outcome: Outcome, reason: str | None, code: str | None) -> None:
+        SENT.labels(delivery.kind, delivery.channel, outcome).inc()
+        outbox = self._outbox
+        await deliveries.ended(outbox.pool, delivery, outbox.now(), outcome, reason=reason, code=code)
+        outbox.ended()
