@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from complaints.adapters.telemetry import Health, health_routes
 from intake.bulk_routes import BulkRoutes
@@ -34,10 +35,10 @@ def create_app(parts: Parts, health: Health) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     commands = Commands(parts)
-    app.include_router(CaseRoutes(parts, commands, Queries(parts, commands)).router())
-    app.include_router(DeskRoutes(parts, commands).router())
-    app.include_router(BulkRoutes(parts, commands).router())
-    app.include_router(PackRoutes().router())
+    CaseRoutes(parts, commands, Queries(parts, commands)).add_to(app.router)
+    DeskRoutes(parts, commands).add_to(app.router)
+    BulkRoutes(parts, commands).add_to(app.router)
+    PackRoutes().add_to(app.router)
     app.router.routes.extend(health_routes(health))
     describe(app)
     app.add_middleware(Door, keys=parts.desks)
@@ -51,9 +52,19 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this
     problem = Problem(status=error.status_code, code=CODES.get(error.status_code, "refused"), detail=str(error.detail))
     response = _answer(request, problem)
-    for name, value in (error.headers or {}).items():
-        response.headers[name] = value
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods that some route takes at this path."""
+    return {
+        method
+        for route in request.app.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods
+    }
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from typing import Final
 
@@ -44,32 +45,27 @@ class Bulk:
 
         What ends early (the sender is gone) has done the lines that were under way, and no further ones.
         """
-        queue: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(self._window)
-        reader = asyncio.create_task(self._read(asking, chunks, desk, queue), name="bulk.read")
+        results = Results(self._window)
+        reader = asyncio.create_task(self._read(asking, chunks, desk, results), name="bulk.read")
         try:
-            async for block in _in_order(queue):
+            async for block in results.blocks():
                 yield block
             await reader
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
-    async def _read(
-        self,
-        asking: Asking,
-        chunks: AsyncIterable[bytes],
-        desk: str | None,
-        queue: asyncio.Queue[asyncio.Task[bytes] | None],
-    ) -> None:
+    async def _read(self, asking: Asking, chunks: AsyncIterable[bytes], desk: str | None, results: Results) -> None:
         work = InOrder()
         number = 0
         try:
             async for raw in lines(chunks, self._parts.limits.body):
                 number += 1
                 if raw is None or raw.strip():
-                    await queue.put(self._begin(work, asking, number, raw, desk))
+                    await results.room()
+                    results.add(self._begin(work, asking, number, raw, desk))
         finally:
-            await queue.put(None)
+            results.end()
 
     def _begin(
         self, work: InOrder, asking: Asking, number: int, raw: bytes | None, desk: str | None
@@ -132,21 +128,42 @@ async def send(commands: Commands, asking: Asking, wanted: Wanted) -> Sent:
             return await commands.send(asking, wanted.complaint or "", wanted.asked, desk=wanted.desk)
 
 
-async def _in_order(queue: asyncio.Queue[asyncio.Task[bytes] | None]) -> AsyncGenerator[bytes]:
-    """The results in the order of the lines; those that are there already go out together."""
-    task = await queue.get()
-    while task is not None:
-        block = [await task]
-        while True:
-            if queue.empty():
-                yield b"".join(block)
-                task = await queue.get()
-                break
-            task = queue.get_nowait()
-            if task is None or not task.done():
-                yield b"".join(block)
-                break
-            block.append(task.result())
+class Results:
+    """Results under way, in the order of their lines; there is room for so many."""
+
+    def __init__(self, room: int) -> None:
+        self._room = asyncio.Semaphore(room)
+        self._tasks: deque[asyncio.Task[bytes]] = deque()
+        self._changed = asyncio.Event()
+        self._ended = False
+
+    async def room(self) -> None:
+        """Waits until a further one may begin."""
+        await self._room.acquire()
+
+    def add(self, task: asyncio.Task[bytes]) -> None:
+        """One more, for which there was room."""
+        self._tasks.append(task)
+        self._changed.set()
+
+    def end(self) -> None:
+        """No more will come."""
+        self._ended = True
+        self._changed.set()
+
+    async def blocks(self) -> AsyncGenerator[bytes]:
+        """The results; those that are there already go out together. Room is made when a block has been taken."""
+        while self._tasks or not self._ended:
+            if not self._tasks:
+                self._changed.clear()
+                await self._changed.wait()
+                continue
+            block = [await self._tasks.popleft()]
+            while self._tasks and self._tasks[0].done():
+                block.append(self._tasks.popleft().result())
+            yield b"".join(block)
+            for _ in block:
+                self._room.release()
 
 
 async def lines(chunks: AsyncIterable[bytes], most: int) -> AsyncGenerator[bytes | None]:

@@ -58,12 +58,11 @@ class BulkRoutes:
         self._limits, self._commands, self._bulk = parts.limits, commands, Bulk(parts, commands)
         self._streams: Counter[str] = Counter()
 
-    def router(self) -> APIRouter:
-        """The routes."""
-        router = APIRouter(tags=["bulk"])
-        router.add_api_route("/v1/bulk", self.bulk, name="bulk", methods=["POST"])
-        router.add_api_route("/v1/events", self.events, name="send-events", methods=["POST"])
-        return router
+    def add_to(self, router: APIRouter) -> None:
+        """Adds the routes."""
+        add = partial(router.add_api_route, tags=["bulk"])
+        add("/v1/bulk", self.bulk, name="bulk", methods=["POST"])
+        add("/v1/events", self.events, name="send-events", methods=["POST"])
 
     async def bulk(self, request: Request, desk: DeskNamed = None) -> Response:
         """Takes a command a line and answers with a result a line, while lines still come in."""

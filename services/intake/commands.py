@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID, uuid4
 
 from complaints.adapters.records import CommandRecord
 from complaints.codec import DESK, Recorded, event_data
-from complaints.commands import COMMAND_TYPES, SERVICE_COMMANDS, DutyCommand, Receive, Sender, from_wire
+from complaints.commands import COMMAND_TYPES, SERVICE_COMMANDS, Command, DutyCommand, Receive, Sender, from_wire
 from complaints.complaint import Complaint
 from complaints.desk_keys import Principal
 from complaints.desk_requests import Changed, DeskChange, OpenDesk
@@ -24,6 +24,7 @@ from complaints.ports import EventStore, Now
 from intake.auth import need_desk, need_role, need_scope
 from intake.reading import Limits, text_rule
 from intake.schemas import CommandBody, Done, EventOut
+from intake.turns import Turns
 
 RECEIVE: Final = "receive"
 DUTIES: Final = frozenset(name for name, kind in COMMAND_TYPES.items() if issubclass(kind, DutyCommand))
@@ -69,6 +70,13 @@ class Parts:
     opener: Opener
     now: Now
     limits: Limits
+    turns: Turns = field(default_factory=Turns)
+
+    async def handle(self, desk: str, command: Command, *, context: Context, if_version: int | None = None) -> Handled:
+        """`Handler.handle`, when it is this command's turn."""
+        about = command.complaint if command.complaint != DESK else f"{DESK}:{desk}"
+        async with self.turns.turn(about):
+            return await self.handler.handle(desk, command, context=context, if_version=if_version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,16 +168,16 @@ class Commands:
     async def _send(self, asking: Asking, desk: str, complaint: str, asked: Asked) -> Sent:
         body, key = asked.body, asked.key
         need_role(asking.who, body.by, asked.name)
-        for field, said in (("person", body.by.person), ("role", body.by.role)):
+        for name, said in (("person", body.by.person), ("role", body.by.role)):
             if rule := name_rule(said, self._parts.limits):
-                raise Malformed(f"by.{field}", rule)
+                raise Malformed(f"by.{name}", rule)
         command_uuid = uuid4() if key is None else command_id(desk, asking.who.frontend, key)
         at = self._parts.now() if asked.at is None else asked.at
         command = from_wire(asked.name, body.data, id=command_uuid, complaint=complaint, at=at, by=body.by)
         received = isinstance(command, Receive)
         if isinstance(command, Receive) and command.imported:
             need_scope(asking.who, "import")
-        handled = await self._parts.handler.handle(desk, command, context=asking.context, if_version=asked.if_version)
+        handled = await self._parts.handle(desk, command, context=asking.context, if_version=asked.if_version)
         if received and not handled.events:
             raise CommandReused("another frontend of this desk has received a complaint under this key")
         return Sent(desk=desk, complaint=complaint, command_id=command_uuid, handled=handled, received=received)
@@ -240,4 +248,4 @@ async def consume(parts: Parts, record: CommandRecord) -> None:
     context = Context(
         correlation_id=record.correlation_id, causation_id=record.causation_id, traceparent=record.traceparent
     )
-    await parts.handler.handle(record.desk, command, context=context)
+    await parts.handle(record.desk, command, context=context)

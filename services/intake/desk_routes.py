@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -45,18 +46,17 @@ class DeskRoutes:
     def __init__(self, parts: Parts, commands: Commands) -> None:
         self._parts, self._commands = parts, commands
 
-    def router(self) -> APIRouter:
-        """The routes."""
-        router = APIRouter(tags=["desks"])
-        router.add_api_route("/v1/desks", self.every, name="list-desks", methods=["GET"])
-        router.add_api_route("/v1/desks", self.open, name="open-desk", methods=["POST"])
-        router.add_api_route("/v1/desks/{desk}", self.show, name="get-desk", methods=["GET"])
-        router.add_api_route("/v1/desks/{desk}/events", self.change, name="change-desk", methods=["POST"])
-        router.add_api_route("/v1/desks/{desk}/duties", self.duties, name="get-duties", methods=["GET"])
+    def add_to(self, router: APIRouter) -> None:
+        """Adds the routes."""
+        add = partial(router.add_api_route, tags=["desks"])
+        add("/v1/desks", self.every, name="list-desks", methods=["GET"])
+        add("/v1/desks", self.open, name="open-desk", methods=["POST"])
+        add("/v1/desks/{desk}", self.show, name="get-desk", methods=["GET"])
+        add("/v1/desks/{desk}/events", self.change, name="change-desk", methods=["POST"])
+        add("/v1/desks/{desk}/duties", self.duties, name="get-duties", methods=["GET"])
         for name in DESK_COMMANDS:
-            router.add_api_route(f"/v1/desks/{{desk}}/{name}", self.command(name), methods=["POST"], name=name)
-        router.add_api_route("/v1/desks/{desk}/{command}", self.any_other, methods=["POST"], include_in_schema=False)
-        return router
+            add(f"/v1/desks/{{desk}}/{name}", self.command(name), methods=["POST"], name=name)
+        add("/v1/desks/{desk}/{command}", self.any_other, methods=["POST"], include_in_schema=False)
 
     async def every(self, request: Request) -> Response:
         """The desks that the key sees."""
@@ -130,12 +130,11 @@ class DeskRoutes:
 class PackRoutes:
     """The packs that Redress ships."""
 
-    def router(self) -> APIRouter:
-        """The routes."""
-        router = APIRouter(tags=["packs"])
-        router.add_api_route("/v1/packs", self.every, name="list-packs", methods=["GET"])
-        router.add_api_route("/v1/packs/{pack}", self.show, name="get-pack", methods=["GET"])
-        return router
+    def add_to(self, router: APIRouter) -> None:
+        """Adds the routes."""
+        add = partial(router.add_api_route, tags=["packs"])
+        add("/v1/packs", self.every, name="list-packs", methods=["GET"])
+        add("/v1/packs/{pack}", self.show, name="get-pack", methods=["GET"])
 
     async def every(self, request: Request) -> Response:
         """The packs that Redress ships."""

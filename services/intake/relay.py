@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
+from urllib.parse import urlsplit
 
 import asyncpg
 from aiokafka.errors import KafkaError
@@ -19,11 +20,13 @@ from prometheus_client import Gauge
 
 from complaints import codec
 from complaints.adapters import database
+from complaints.adapters.checkpoints import Checkpointer
 from complaints.adapters.kafka import Topics, open_producer
 from complaints.adapters.ordered_publisher import PRODUCER_OPTIONS
 from complaints.adapters.patience import Patience
 from complaints.adapters.service import Service, main, utc_now
 from complaints.adapters.settings import Kafka, Settings
+from complaints.adapters.signed_notes import load_signer
 from complaints.errors import Transient
 from complaints.escalations import NEEDS_A_PERSON, escalation_of
 from complaints.events import event_type
@@ -35,9 +38,6 @@ logger = logging.getLogger(__name__)
 LAG = Gauge("redress_relay_lag_positions", "Events that are not published yet.", ("shard",))
 LAG_SECONDS = Gauge("redress_relay_lag_seconds", "How long the oldest of them has waited.", ("shard",))
 LEADING = Gauge("redress_relay_leading", "1 while this process publishes.", ("shard",))
-
-LOCK: Final = 7303
-"""First half of the advisory lock that the leader of a shard holds; the shard is the other."""
 
 _STAND_BY: Final = 0.5
 _LOOK_AROUND: Final = 1.0
@@ -110,7 +110,7 @@ class Relay:
     async def _take_part(self) -> None:
         async with self._connection() as connection:
             # Asked for again and again: waiting inside the statement would hold a snapshot, and with it vacuum.
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", LOCK, self.shard):
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", database.Lock.RELAY, self.shard):
                 self._patience.well()
                 await asyncio.sleep(_STAND_BY)
             row = await connection.fetchrow(
@@ -156,8 +156,8 @@ class Relay:
             await self._pool.release(connection)
 
 
-def build(settings: Settings, *, now: Now = utc_now) -> Service:  # noqa: ARG001 - every service is built alike
-    """The relay process."""
+def build(settings: Settings, *, now: Now = utc_now) -> Service:
+    """The relay process, which also issues the checkpoints that it publishes."""
 
     def escalation(event: StoredEvent) -> bytes | None:
         if event_type(event.type) not in NEEDS_A_PERSON:  # most events: not worth reading
@@ -167,13 +167,16 @@ def build(settings: Settings, *, now: Now = utc_now) -> Service:  # noqa: ARG001
 
     @asynccontextmanager
     async def life(service: Service) -> AsyncIterator[None]:
-        pool = await database.pool(settings.database.url, application="redress-relay", max_size=3)
+        pool = await database.pool(settings.database.url, application="redress-relay", max_size=4)
         try:
+            origin = urlsplit(settings.http.public_url).netloc or "redress"
+            signer = load_signer(settings.files.checkpoint_key, create_as=origin)
             relay = Relay(pool=pool, kafka=settings.kafka, escalation_of=escalation)
             service.health.add("relay", relay.why_not_ready)
             service.follows(relay)
             service.spawn(relay.run(), name="relay")
             service.spawn(relay.watch(), name="watch")
+            service.spawn(Checkpointer(pool, signer, now=now).run(), name="checkpoints")
             yield
         finally:
             await pool.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -37,21 +38,18 @@ class CaseRoutes:
     def __init__(self, parts: Parts, commands: Commands, queries: Queries) -> None:
         self._parts, self._commands, self._queries = parts, commands, queries
 
-    def router(self) -> APIRouter:
-        """The routes; those of commands before the one that knows no command by that name."""
-        router = APIRouter(tags=["complaints"])
-        router.add_api_route("/v1/desks/{desk}/complaints", self.receive, name="receive", methods=["POST"])
+    def add_to(self, router: APIRouter) -> None:
+        """Adds the routes; those of commands before the one that knows no command by that name."""
+        add = partial(router.add_api_route, tags=["complaints"])
+        add("/v1/desks/{desk}/complaints", self.receive, name="receive", methods=["POST"])
         for name in CASE_COMMANDS:
             path = f"/v1/complaints/{{complaint}}/{name}"
-            router.add_api_route(path, self.command(name), methods=["POST"], name=name)
-        router.add_api_route(
-            "/v1/complaints/{complaint}/{command}", self.any_other, methods=["POST"], include_in_schema=False
-        )
-        router.add_api_route("/v1/complaints/{complaint}", self.show, name="get-complaint", methods=["GET"])
-        router.add_api_route("/v1/complaints/{complaint}/events", self.events, name="get-events", methods=["GET"])
-        router.add_api_route("/v1/complaints/{complaint}/clocks", self.clocks, name="get-clocks", methods=["GET"])
-        router.add_api_route("/v1/complaints/{complaint}/steps", self.steps, name="get-steps", methods=["GET"])
-        return router
+            add(path, self.command(name), methods=["POST"], name=name)
+        add("/v1/complaints/{complaint}/{command}", self.any_other, methods=["POST"], include_in_schema=False)
+        add("/v1/complaints/{complaint}", self.show, name="get-complaint", methods=["GET"])
+        add("/v1/complaints/{complaint}/events", self.events, name="get-events", methods=["GET"])
+        add("/v1/complaints/{complaint}/clocks", self.clocks, name="get-clocks", methods=["GET"])
+        add("/v1/complaints/{complaint}/steps", self.steps, name="get-steps", methods=["GET"])
 
     # --- commands ---
     async def receive(self, request: Request, desk: DeskName) -> Response:
