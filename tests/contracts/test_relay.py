@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -22,10 +23,10 @@ from complaints.adapters.kafka import Topics, create_topics, open_producer
 from complaints.adapters.ordered_publisher import PRODUCER_OPTIONS
 from complaints.adapters.records import Message, message_of, stored_event
 from complaints.adapters.service import settled
-from complaints.adapters.settings import Database, Http, Kafka, Settings
+from complaints.adapters.settings import Database, Files, Http, Kafka, Settings
 from complaints.ports import GENESIS, Append, NewEvent, StoredEvent
 from intake.publishing import LeadLost, Place, Publication
-from intake.relay import LOCK, Relay, build
+from intake.relay import Relay, build
 from intake.rewind import rewind
 from tests import servers
 from tests.contracts.bus import Bench, delete_topic, everything_on, running, until
@@ -193,7 +194,8 @@ async def test_what_was_sent_and_not_noted_is_sent_again_and_used_once(
 
             await until(sent)
             await holder.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = $1", LOCK
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = $1",
+                database.Lock.RELAY,
             )
         await until(one.caught_up)
     await holder.close()
@@ -387,10 +389,33 @@ async def test_lost_topics_are_filled_again_from_the_log_and_nothing_is_used_twi
         assert sorted(await bench.effects()) == list(range(1, 23))
 
 
-async def test_the_relay_service_starts_shows_its_health_and_stops(log: Log, log_url: str, kafka: Kafka) -> None:
-    settings = Settings(database=Database(url=log_url), kafka=kafka, http=Http(relay_port=0))
+async def test_the_relay_service_starts_shows_its_health_and_stops(
+    log: Log, log_url: str, kafka: Kafka, tmp_path: Path
+) -> None:
+    settings = Settings(
+        database=Database(url=log_url), kafka=kafka, http=Http(relay_port=0), files=Files(data_dir=tmp_path)
+    )
     async with build(settings) as service:
         await log.append(uuid4(), 2)
         await settled(service)
         assert service.health.failing() == {}
     assert [m.position for m in await published(kafka)] == [1, 2]
+
+
+async def test_the_relay_issues_the_checkpoints_that_it_publishes(
+    log: Log, log_url: str, kafka: Kafka, tmp_path: Path
+) -> None:
+    settings = Settings(
+        database=Database(url=log_url), kafka=kafka, http=Http(relay_port=0), files=Files(data_dir=tmp_path)
+    )
+    await log.append(uuid4(), 1001)
+    topic = Topics(kafka.topic_prefix).checkpoints
+
+    async def on_the_topic() -> bool:
+        return bool(await everything_on(kafka, topic))
+
+    async with build(settings):
+        await until(on_the_topic)
+    checkpoints = await everything_on(kafka, topic)
+    assert msgspec.json.decode(checkpoints[0].value)["size"] == 1000
+    assert (tmp_path / "checkpoint.key").stat().st_mode & 0o777 == 0o600
