@@ -586,10 +586,10 @@ ClockEvent = (
     | ClockCancelled | ClockWarned | ClockBreached | ClockExpired | BreachWithdrawn
 )  # fmt: skip
 CaseEvent = (
-    ComplaintReceived | FactsAsked | FactsRecorded | DecisionEvent | ComplaintCounted | ComplaintLinked | ItemAdded | StepScheduled
-    | StepOpened | StepLapsed | StepWaived | StepsReopened | RecordEvent | ClockEvent | HoldPlaced | HoldLifted | HoldBroken
-    | AccessBroken | OrderBroken | NoticeRequested | NoticeDelivered | NoticeFailed | AssigneeNamed | AssigneeLacking
-    | CalendarApplied | PackChanged | SubjectErased
+    ComplaintReceived | FactsAsked | FactsRecorded | DecisionEvent | ComplaintCounted | ComplaintLinked | ItemAdded
+    | StepScheduled | StepOpened | StepLapsed | StepWaived | StepsReopened | RecordEvent | ClockEvent | HoldPlaced
+    | HoldLifted | HoldBroken | AccessBroken | OrderBroken | NoticeRequested | NoticeDelivered | NoticeFailed
+    | AssigneeNamed | AssigneeLacking | CalendarApplied | PackChanged | SubjectErased
 )  # fmt: skip
 DutyEvent = DutyOpened | DutyRecorded | DutyBreached | DutyLapsed | BreachWithdrawn | ReportProduced | SampleDrawn
 
