@@ -101,7 +101,7 @@ async def _note_cases(connection: asyncpg.Connection, records: Sequence[Recorded
 async def _notice_other_calendars(connection: asyncpg.Connection, complaints: Sequence[UUID], now: datetime) -> None:
     """A case that came, or came back, while the desk has another calendar in force has yet to be told of it."""
     await connection.execute(
-        "UPDATE sla.desk SET sweep_at = $2 WHERE sweep_at IS NULL AND desk IN ("
+        "UPDATE sla.desk SET sweep_at = least(sweep_at, $2) WHERE desk IN ("
         "SELECT c.desk FROM sla.case_file c JOIN sla.desk d USING (desk) "
         "WHERE c.complaint = ANY($1::uuid[]) AND c.open AND d.calendar <> '' AND c.calendar <> d.calendar)",
         list(complaints),

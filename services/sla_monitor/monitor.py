@@ -38,7 +38,7 @@ LATENESS: Final = Histogram(
 
 LOOK_EVERY: Final = timedelta(seconds=1)
 """The longest that a monitor sleeps. A timer that is armed to fire sooner wakes it."""
-LEASE: Final = timedelta(seconds=30)
+LEASE: Final = timedelta(seconds=15)
 """How long a claim lasts: what is claimed and not sent by then, its monitor is dead."""
 AGAIN_AFTER: Final = timedelta(seconds=60)
 """When a timer that was sent is sent again if nothing has come of it; then after twice as long each time."""
@@ -57,11 +57,13 @@ class Monitor:
         now: Now,
         lease: timedelta = LEASE,
         again_after: timedelta = AGAIN_AFTER,
+        look_every: timedelta = LOOK_EVERY,
         batch: int = _BATCH,
     ) -> None:
         self._pool, self._sender, self._now = pool, sender, now
-        self._lease, self._again_after, self._batch = lease, again_after, batch
+        self._lease, self._again_after, self._look_every, self._batch = lease, again_after, look_every, batch
         self._armed = asyncio.Event()
+        self._firing = False
         self._patience = Patience("sla_monitor.timers")
 
     def wake(self) -> None:
@@ -96,8 +98,10 @@ class Monitor:
 
     async def fire_all(self) -> None:
         """Fires everything that is due now."""
+        self._firing = True
         while await self.fire_some():
             pass
+        self._firing = False  # what was claimed and failed is being tried again: still firing
 
     async def fire_some(self) -> bool:
         """Fires a batch of what is due; False when nothing was. Raises: KafkaError, connection errors."""
@@ -118,7 +122,9 @@ class Monitor:
         return True
 
     async def caught_up(self) -> bool:
-        """Whether nothing is due that has not been fired."""
+        """Whether nothing is due that has not been fired, and nothing is on its way."""
+        if self._firing:
+            return False
         at = await self._next_at()
         if at is not None and at <= self._now():
             self.wake()
@@ -135,7 +141,7 @@ class Monitor:
                 await timers.sent(connection, [(timer, timer.due_at) for timer in claimed])
 
     async def _sleep(self) -> None:
-        pause = LOOK_EVERY
+        pause = self._look_every
         try:
             at = await self._next_at()
         except Exception as error:
@@ -143,7 +149,7 @@ class Monitor:
                 raise
         else:
             if at is not None:
-                pause = min(max(at - self._now(), timedelta()), LOOK_EVERY)
+                pause = min(max(at - self._now(), timedelta()), self._look_every)
         with suppress(TimeoutError):
             async with asyncio.timeout(pause.total_seconds()):
                 await self._armed.wait()
