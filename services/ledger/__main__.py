@@ -6,11 +6,10 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
-from uuid import UUID
 
 from complaints.adapters import database
 from complaints.adapters.consuming import Consumer
-from complaints.adapters.desk_views import LeftSealed, LoggedViews
+from complaints.adapters.desk_views import LoggedViews
 from complaints.adapters.event_store import PostgresEventStore
 from complaints.adapters.inbox import on_engine
 from complaints.adapters.kafka import CommandSender, Topics, open_producer
@@ -28,6 +27,7 @@ from ledger.board import Board
 from ledger.casebook import Casebook
 from ledger.files import Files, Opener
 from ledger.lists import Lists
+from ledger.opening import NeverOpened
 from ledger.parts import Parts
 from ledger.projector import Projector, recorded
 from ledger.proof import Proofs
@@ -43,13 +43,6 @@ class LedgerService(Service):
     """The ledger as a process; ``url`` is where it listens once it is started."""
 
     url: str = ""
-
-
-class NeverOpened(LeftSealed):
-    """``Opener`` of a ledger that was given no key: every personal value stays sealed."""
-
-    def forget(self, subject: UUID) -> None:
-        """Nothing is known of it."""
 
 
 def build(settings: Settings, *, now: Now = utc_now) -> LedgerService:

@@ -10,10 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from complaints.adapters.telemetry import Health, health_routes
+from ledger.case_routes import CaseRoutes
 from ledger.door import Door, asking
 from ledger.parts import Parts
 from ledger.problems import Problem, answer
-from ledger.routes import Routes
+from ledger.routes import DeskRoutes
 
 CODES = {404: "no-such-route", 405: "no-such-method"}
 
@@ -28,7 +29,8 @@ def create_app(parts: Parts, health: Health) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    Routes(parts).add_to(app.router)
+    DeskRoutes(parts).add_to(app.router)
+    CaseRoutes(parts).add_to(app.router)
     app.router.routes.extend(health_routes(health))
     app.add_middleware(Door, keys=parts.views, page=error_page)
 

@@ -135,9 +135,7 @@ class Board:
                 desk,
                 PAGE - len(found),
             )
-            for row in rows:
-                if (escalation := self._escalation(row)) is not None:
-                    found.append(escalation)
+            found += [escalation for row in rows if (escalation := self._escalation(row)) is not None]
             if not rows:
                 break
             position = rows[-1]["pos"]

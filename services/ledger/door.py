@@ -1,7 +1,7 @@
 """The door that every request goes through: who is it, and how does it end. Pure ASGI.
 
-A key comes as ``Authorization: Bearer``, or, where a page of the console is asked for, in its cookie. Whatever is raised
-behind it becomes a problem document here, or a page that says the same.
+A key comes as ``Authorization: Bearer``, or in the console's cookie. Whatever is raised behind it becomes a problem
+document here, or, for the console, a page that says the same.
 """
 
 from __future__ import annotations

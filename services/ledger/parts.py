@@ -20,7 +20,10 @@ from ledger.register import Registers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The readers. ``partitions``: of the topic of events; ``keep_alive``: seconds between signs of life of a stream."""
+    """The readers.
+
+    ``partitions``: of the topic of events; ``keep_alive``: seconds between signs of life of a stream.
+    """
 
     pool: asyncpg.Pool
     engine: AsyncEngine

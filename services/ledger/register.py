@@ -25,8 +25,8 @@ FACT: Final = "fact."
 COLUMNS: Final = (
     "complaint", "kind", "title", "status", "received_at", "channel", "grade", "owner", "holder", "assignees",
     "lacking", "next_due", "next_clock", "overdue", "provisional", "breached", "breaches", "owed", "undecided",
-    "milestones", "closed_at", "reopened_at", "last_at", "receiver", "pack", "pack_version", "desk_version", "calendar", "imported",
-    "decided", "counts", "facts", "version",
+    "milestones", "closed_at", "reopened_at", "last_at", "receiver", "pack", "pack_version", "desk_version",
+    "calendar", "imported", "decided", "counts", "facts", "version",
 )  # fmt: skip
 _EQUAL: Final = {
     "status": "status", "grade": "grade", "owner": "owner", "holder": "holder", "channel": "channel", "kind": "kind",

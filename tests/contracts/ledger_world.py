@@ -29,6 +29,7 @@ from ledger.__main__ import build as build_ledger
 
 CALENDAR = msgspec.to_builtins(DEFAULT_CALENDAR)
 AGENT = {"person": "an", "role": "agent"}
+LEAD = {"person": "lei", "role": "desk_lead"}
 CUSTOMER = {"person": "zhang", "role": "customer"}
 
 
