@@ -27,15 +27,14 @@ TYPES: Final = "https://redress.example/problems/"
 MEDIA_TYPE: Final = "application/problem+json"
 
 FORBIDDEN: Final = frozenset(("not-allowed", "not-your-step", "not-your-fact", "not-your-role"))
-NOT_FOUND: Final = frozenset(("no-such-complaint", "no-such-command"))
 PRECONDITION: Final = "version-conflict"
 CONTENT: Final = frozenset((
-    "facts-missing", "in-the-future", "malformed", "medium-needed", "no-such-case", "no-such-channel",
-    "no-such-decision", "no-such-department", "no-such-duty", "no-such-fact", "no-such-item", "no-such-link",
-    "no-such-outcome", "no-such-person", "no-such-role", "no-such-step", "not-a-choice", "not-a-time", "text-refused",
-    "to-whom", "too-old",
+    "facts-missing", "in-the-future", "medium-needed", "not-a-choice", "not-a-time", "not-for-operators", "to-whom",
+    "too-old",
 ))  # fmt: skip
-"""What was said is refused, whatever the state; every other refusal is one of the state."""
+"""What was said is refused, whatever the state, as is a name of what there is not; every other refusal is one of the
+state.
+"""
 
 TITLES: Final = {
     400: "This is no request that can be read",
@@ -99,7 +98,7 @@ def problem_of(error: Exception) -> Problem:  # noqa: PLR0911 - one arm an error
             return error.problem
         case Malformed():
             return Problem(
-                status=404 if error.code in NOT_FOUND else 422,
+                status=404 if error.code == "no-such-command" else 422,
                 code=error.code,
                 detail=error.why,
                 field=error.field,
@@ -127,12 +126,10 @@ def problem_of(error: Exception) -> Problem:  # noqa: PLR0911 - one arm an error
 def _of_rejected(error: Rejected) -> Problem:
     if error.code == PRECONDITION:
         status = 412
-    elif error.code in NOT_FOUND:
-        status = 404
     elif error.code in FORBIDDEN:
         status = 403
     else:
-        status = 422 if error.code in CONTENT else 409
+        status = 422 if error.code in CONTENT or error.code.startswith("no-such-") else 409
     more = dict(error.data)
     field = more.pop("field", None)
     return Problem(status=status, code=error.code, detail=error.why, field=field, clause=error.clause, more=more)

@@ -14,11 +14,12 @@ from typing import Any, Final, Literal
 from uuid import UUID, uuid4
 
 from complaints.codec import DESK
+from complaints.commands import COMMAND_TYPES
 from complaints.desk_keys import Principal
 from complaints.errors import Malformed
 from complaints.identity import EVERY_DESK, complaint_id
 from intake.auth import allows, desk_of, need_scope
-from intake.commands import DUTIES, RECEIVE, Asked
+from intake.commands import DUTIES, RECEIVE, Asked, no_such_command
 from intake.schemas import BulkLine, CommandBody
 
 LONGEST: Final = 255
@@ -47,6 +48,8 @@ def understood(who: Principal, line: BulkLine, default_desk: str | None) -> Want
     Raises: Malformed naming the field; Refused, Unknown: the key is not good for it.
     """
     _check_names(line)
+    if line.command not in COMMAND_TYPES:
+        raise no_such_command(line.command)
     desk = line.desk if line.desk is not None else default_desk
     if line.at is not None:
         need_scope(who, "import")

@@ -35,7 +35,7 @@ RECEIPT: dict[str, Any] = {
         "contact": {"email": "zhang@example.org"},
     },
 }
-CALENDAR = msgspec.to_builtins(DEFAULT_CALENDAR)
+CALENDAR = json.loads(msgspec.json.encode(DEFAULT_CALENDAR))
 PEOPLE = [
     {"person": "an", "name": "An", "roles": ["agent"], "email": "an@example.org"},
     {"person": "lei", "name": "Lei", "roles": ["desk_lead"]},

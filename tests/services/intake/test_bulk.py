@@ -213,7 +213,11 @@ async def test_a_life_that_is_sent_back_dated_happens_at_its_own_instants(deploy
     assert shown["closed_at"] == "2024-05-31T02:00:00Z"
     history = await api.history(case)
     breaches = {e["data"]["clock"]: e["at"] for e in history if e["event"] == "clock.breached"}
-    assert breaches == {"acknowledge": "2024-05-06T02:00:00Z", "answer": "2024-05-20T10:00:00Z"}
+    assert breaches == {
+        "acknowledge": "2024-05-06T02:00:00Z",
+        "answer": "2024-05-20T10:00:00Z",
+        "directions": "2024-05-22T10:00:00Z",
+    }
     instants = [event["at"] for event in history]
     assert instants == sorted(instants)
     assert instants[-1] == "2024-05-31T02:00:00Z"
