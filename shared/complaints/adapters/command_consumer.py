@@ -19,7 +19,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 from prometheus_client import Counter, Histogram
 
 from complaints.adapters.dead_letters import DeadLetters, Letter, Refusal, dead_letter_record, refusal
-from complaints.adapters.kafka import OnAssigned, Topics, member_options, publish, require_topic, silence
+from complaints.adapters.kafka import Ends, OnAssigned, Topics, member_options, publish, require_topic, silence
 from complaints.adapters.logs import context
 from complaints.adapters.patience import Patience
 from complaints.adapters.records import CommandRecord, Message, command_of, message_of
@@ -64,6 +64,7 @@ class CommandConsumer:
         self._letters, self._batch = DeadLetters(schema), batch
         self._slots = asyncio.Semaphore(concurrency)
         self._consumer: AIOKafkaConsumer | None = None
+        self._ends = Ends(kafka)
         self._joined = False
         self._patience = Patience("commands", topic=self.topic)
         self._looked_for_letters = 0.0
@@ -77,9 +78,8 @@ class CommandConsumer:
         consumer = self._consumer
         if consumer is None or not (partitions := consumer.partitions_for_topic(self.topic)):
             return False
-        ends = await consumer.end_offsets([TopicPartition(self.topic, partition) for partition in partitions])
-        for at, end in ends.items():
-            if end and (await consumer.committed(at) or 0) < end:
+        for partition, end in (await self._ends.of(self.topic, partitions)).items():
+            if end and (await consumer.committed(TopicPartition(self.topic, partition)) or 0) < end:
                 return False
         return True
 
@@ -98,6 +98,7 @@ class CommandConsumer:
                 await self._step(consumer)
         finally:
             self._consumer, self._joined = None, False
+            await self._ends.close()
             await consumer.stop()
 
     def _assigned(self, _: Collection[TopicPartition]) -> None:

@@ -18,7 +18,7 @@ from prometheus_client import Gauge, Histogram
 
 from complaints.adapters.effects import Effects
 from complaints.adapters.inbox import Place, Standing, Transactions, standing
-from complaints.adapters.kafka import OnAssigned, member_options, require_topic, silence
+from complaints.adapters.kafka import Ends, OnAssigned, member_options, require_topic, silence
 from complaints.adapters.patience import Patience
 from complaints.adapters.records import Message, message_of
 from complaints.adapters.settings import Kafka
@@ -78,6 +78,7 @@ class Consumer(Generic[T, C]):
             committed=committed,
         )
         self._consumer: AIOKafkaConsumer | None = None
+        self._ends = Ends(kafka)
         self._joined = False
         self._unplaced: set[TopicPartition] = set()
         self._read: dict[TopicPartition, Place] = {}  # where this member's own reading stands
@@ -94,9 +95,9 @@ class Consumer(Generic[T, C]):
         consumer = self._consumer
         if consumer is None or not (partitions := consumer.partitions_for_topic(self.topic)):
             return False
-        ends = await consumer.end_offsets([TopicPartition(self.topic, partition) for partition in partitions])
+        ends = await self._ends.of(self.topic, partitions)
         places = await self._effects.places()
-        return all(places.get(at.partition, Place()).next_offset >= end for at, end in ends.items())
+        return all(places.get(partition, Place()).next_offset >= end for partition, end in ends.items())
 
     def why_not_ready(self) -> str | None:
         """None while it follows the topic; else what is in its way."""
@@ -121,6 +122,7 @@ class Consumer(Generic[T, C]):
         finally:
             self._consumer, self._joined = None, False
             self._forget()
+            await self._ends.close()
             await consumer.stop()
 
     async def _step(self, consumer: AIOKafkaConsumer) -> None:

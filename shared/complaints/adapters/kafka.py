@@ -117,6 +117,29 @@ def silence(consumer: AIOKafkaConsumer | None) -> str | None:
     return None
 
 
+class Ends:
+    """Where a topic ends now, asked on a connection of its own: a member's waits for news with whatever it is asked."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._asker: AIOKafkaConsumer | None = None
+
+    async def of(self, topic: str, partitions: Collection[int]) -> dict[int, int]:
+        """The next offset of each partition. Raises: KafkaError."""
+        if self._asker is None:
+            asker = AIOKafkaConsumer(**client_options(self._kafka), enable_auto_commit=False)
+            await asker.start()
+            self._asker = asker
+        ends = await self._asker.end_offsets([TopicPartition(topic, partition) for partition in partitions])
+        return {at.partition: end for at, end in ends.items()}
+
+    async def close(self) -> None:
+        """Closes the connection; a repeat does nothing."""
+        asker, self._asker = self._asker, None
+        if asker is not None:
+            await asker.stop()
+
+
 async def require_topic(consumer: AIOKafkaConsumer, topic: str) -> None:
     """Returns if the topic is there; a member that subscribes to one that is not might not notice when it comes.
 
