@@ -162,7 +162,7 @@ class Staff:
         if outgoing.letter is None:
             raise Refused("nothing to say", "empty")
         channel = apprise.Apprise()
-        if not channel.add(outgoing.address):
+        if not await asyncio.to_thread(channel.add, outgoing.address):  # the first one loads every kind of channel
             raise Refused("the channel's address is none that can be used", "not-a-channel")
         try:
             async with asyncio.timeout(IN_ALL):

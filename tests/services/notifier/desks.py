@@ -72,18 +72,15 @@ def desk(*events: DeskEvent, procedure: Procedure = PROCEDURE) -> DeskView:
 
 def case(version: int = 7, **state: Any) -> Complaint:
     """A case that `chen` works on; the step `work` is open."""
-    return Complaint(
-        version=version,
-        **{
-            "receiver": "cm",
-            "holder": "cm",
-            "decided": {"owner": "cm"},
-            "received_at": MONDAY,
-            "assignees": {"cm": "chen"},
-            "steps": {"work": opened("owner"), "greet": opened("system"), "inform": opened("system")},
-        }
-        | state,
-    )
+    usual: dict[str, Any] = {
+        "receiver": "cm",
+        "holder": "cm",
+        "decided": {"owner": "cm"},
+        "received_at": MONDAY,
+        "assignees": {"cm": "chen"},
+        "steps": {"work": opened("owner"), "greet": opened("system"), "inform": opened("system")},
+    }
+    return Complaint(version=version, **(usual | state))
 
 
 def opened(by: str, at: datetime = MONDAY, **more: Any) -> StepState:

@@ -166,7 +166,7 @@ def test_no_value_brings_a_second_line_into_the_subject() -> None:
 
 
 def test_a_template_that_lets_out_what_must_be_said_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(rendering.MANDATORY, "report", (*MANDATORY["report"], "due"))  # type: ignore[arg-type]  # a dict
+    monkeypatch.setitem(rendering.MANDATORY, "report", (*MANDATORY["report"], "due"))
 
     with pytest.raises(ContentMissing, match="does not say due"):
         render("report", "en", FULL)
