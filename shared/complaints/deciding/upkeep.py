@@ -126,7 +126,7 @@ def name_assignee(run: Run, command: NameAssignee) -> None:
     """The person who acts in a role, or the queue in which the case waits for one."""
     role, was = command.role, run.state.assignees.get(command.role)
     known = run.procedure.roles.get(role)
-    clause = known.clause if known is not None else None
+    clause = known.clause if known is not None else f"desk:directory.{role}"  # a department that only the desk knows
     if command.person is not None:
         if command.person != was:
             run.emit(

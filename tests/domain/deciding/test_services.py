@@ -129,6 +129,13 @@ def test_naming_an_assignee_again_changes_nothing() -> None:
     case.when(other).then(event("assignee.named", person="bob", was="ann", because="least loaded", clause="roles"))
 
 
+def test_who_is_named_for_a_department_that_only_the_desk_knows_is_named_by_its_directory() -> None:
+    named = command("name-assignee", at=at(0, "09:30"), role="parks", person="ann", because="of-department: parks")
+    given(NOTICES, receive()).when(named).then(event("assignee.named", role="parks", clause="desk:directory.parks"))
+    lacking = command("name-assignee", at=at(0, "09:30"), role="parks", queue="fallback", because="nobody holds it")
+    given(NOTICES, receive()).when(lacking).then(event("assignee.lacking", clause="desk:directory.parks"))
+
+
 def test_a_case_without_anybody_waits_in_a_queue_until_somebody_is_named() -> None:
     lacking = command("name-assignee", at=at(0, "09:30"), role="md", queue="fallback", because="nobody holds it")
     case = given(NOTICES, receive(), lacking)
