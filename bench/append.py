@@ -1,4 +1,4 @@
-"""How fast the record takes appends: ``python bench/append.py`` prints JSON lines. Starts a PostgreSQL of its own.
+"""How fast the record takes appends: ``python -m bench append`` prints JSON lines. Starts a PostgreSQL of its own.
 
 On a store that holds 500,000 events already, at 16 writers that each wait for their own answer, one event of some 700
 bytes an append, in rounds that take turns on the same server:
@@ -15,13 +15,12 @@ the waiting change with the number of writers.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -35,6 +34,7 @@ import asyncpg
 import uvloop
 from eventsourcing.persistence import InfrastructureFactory, StoredEvent
 
+from bench.figures import is_quick, report
 from complaints.adapters.database import migrate, pool
 from complaints.adapters.event_store import PostgresEventStore
 from complaints.chain import hashes
@@ -57,33 +57,35 @@ INSERT INTO bare (data) VALUES (repeat('x', 700)::bytea || :n::text::bytea);
 """
 
 
-def main() -> None:
-    """Loads, then measures in turns."""
+def main(argv: Sequence[str] = ()) -> None:
+    """Loads, then measures in turns; ``--quick``: on a tenth of the events, in shorter rounds."""
+    quick = is_quick(argv)
+    held, seconds = (HELD // 10, SECONDS / 4) if quick else (HELD, SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # the server may run as another user
         with (
             LocalPostgres(Path(folder) / "postgres", free_port()) as server,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,  # the loop that the services run on
         ):
-            runner.run(measure(server.url))
+            runner.run(measure(server.url, held, seconds))
 
 
-async def measure(url: str) -> None:
+async def measure(url: str, number: int, seconds: float) -> None:
     """Prints every figure."""
     await migrate(url, target="es@head")
     began = time.perf_counter()
-    await fill(url)
-    report("append.loaded", events=HELD, seconds=round(time.perf_counter() - began, 1))
+    await fill(url, number)
+    report("append.loaded", events=number, seconds=round(time.perf_counter() - began, 1))
     rounds: list[dict[str, float]] = []
     with closing(library(url)) as factory:
         recorder = factory.application_recorder()
-        await copy_for_the_library(url)
+        await copy_for_the_library(url, number)
         async with await pool(url, max_size=4) as connections, PostgresEventStore(connections) as store:
             await ours(store, WRITERS, 1.0)  # statements are prepared, pages are read
             for _ in range(ROUNDS):
-                mine = await ours(store, WRITERS, SECONDS)
-                theirs = await asyncio.to_thread(the_librarys, recorder, SECONDS)
-                rounds.append({"ours": mine[0], "library": theirs, "bare": await asyncio.to_thread(bare, url, SECONDS)})
+                mine = await ours(store, WRITERS, seconds)
+                theirs = await asyncio.to_thread(the_librarys, recorder, seconds)
+                rounds.append({"ours": mine[0], "library": theirs, "bare": await asyncio.to_thread(bare, url, seconds)})
             report(
                 "append",
                 writers=WRITERS,
@@ -95,7 +97,7 @@ async def measure(url: str) -> None:
             report("append.library", writers=WRITERS, per_second=middle(rounds, "library"))
             report("append.bare", writers=WRITERS, per_second=middle(rounds, "bare"))
             for writers in (1, 4, 16, 64, 256):
-                samples = [await ours(store, writers, 2.0) for _ in range(3)]
+                samples = [await ours(store, writers, seconds / 2) for _ in range(3)]
                 report(
                     "append.batch",
                     writers=writers,
@@ -173,13 +175,13 @@ def bare(url: str, seconds: float) -> float:
     return float(found[1])
 
 
-async def fill(url: str) -> None:
+async def fill(url: str, number: int) -> None:
     """A store of streams of five events, as if they had been appended one by one."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("CREATE TABLE bare (id bigserial PRIMARY KEY, data bytea NOT NULL)")
         batch = 50_000
-        for start in range(0, HELD, batch):
+        for start in range(0, number, batch):
             await connection.copy_records_to_table(
                 "event", schema_name="es", columns=COLUMNS, records=held(start, start + batch)
             )
@@ -237,14 +239,14 @@ def library(url: str) -> InfrastructureFactory[Any]:
     )
 
 
-async def copy_for_the_library(url: str) -> None:
+async def copy_for_the_library(url: str, number: int) -> None:
     """As many events in the library's own table."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(
             "INSERT INTO stored_events (originator_id, originator_version, topic, state)"
             " SELECT stream_id, version, type, data || meta FROM es.event WHERE pos <= $1 ORDER BY pos",
-            HELD,
+            number,
         )
         await connection.execute("VACUUM ANALYZE stored_events")
     finally:
@@ -256,11 +258,5 @@ def middle(rounds: list[dict[str, float]], name: str) -> int:
     return round(median(each[name] for each in rounds))
 
 
-def report(bench: str, **figures: Any) -> None:
-    """One JSON line."""
-    sys.stdout.write(json.dumps({"bench": bench, **figures}) + "\n")
-    sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

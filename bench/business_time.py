@@ -1,4 +1,4 @@
-"""How long business time takes: ``python bench/business_time.py`` prints a JSON line a question and calendar.
+"""How long business time takes: ``python -m bench business_time`` prints a JSON line a question and calendar.
 
 ``us_p50`` is the median of the rounds' medians, in microseconds for one call. Every round asks the same questions,
 spread over three years, of instants in and outside working hours.
@@ -6,14 +6,14 @@ spread over three years, of instants in and outside working hours.
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from statistics import median
 from time import perf_counter_ns
 
+from bench.figures import is_quick, report
 from complaints.adapters.statutory import chinese_calendar_spec
 from complaints.business_time import BusinessCalendar, CalendarSpec, Due
 from complaints.calendar_spec import WEEKDAYS
@@ -38,8 +38,9 @@ CALENDARS = {
 }
 
 
-def main() -> None:
+def main(argv: Sequence[str] = ()) -> None:
     """Measure every question on every calendar."""
+    rounds = 3 if is_quick(argv) else ROUNDS
     begin, minutes = datetime(2024, 1, 2, tzinfo=UTC), 3 * 365 * 24 * 60
     # Strides by primes: no order in the hours and weekdays, and the same questions in every run.
     starts = [begin + timedelta(minutes=7_919 * n % minutes) for n in range(QUESTIONS)]
@@ -53,8 +54,8 @@ def main() -> None:
         }
         for question, ask in questions.items():
             one_round(ask, starts, lengths)  # the years are compiled when they are first asked for
-            report(f"business_time.{question}", name, [one_round(ask, starts, lengths) for _ in range(ROUNDS)])
-        report("business_time.compile_year", name, [compile_years(spec) for _ in range(ROUNDS)])
+            tell(f"business_time.{question}", name, [one_round(ask, starts, lengths) for _ in range(rounds)])
+        tell("business_time.compile_year", name, [compile_years(spec) for _ in range(rounds)])
 
 
 def elapsed(calendar: BusinessCalendar, start: datetime, length: timedelta) -> timedelta:
@@ -84,17 +85,16 @@ def compile_years(spec: CalendarSpec) -> list[float]:
     return [(perf_counter_ns() - before) / 1000 / 10]
 
 
-def report(bench: str, calendar: str, rounds: list[list[float]]) -> None:
-    """One JSON line."""
-    figures = {
-        "bench": bench,
-        "calendar": calendar,
-        "us_p50": round(median(median(took) for took in rounds), 2),
-        "us_p99": round(median(sorted(took)[int(len(took) * 0.99)] for took in rounds), 2),
-        "rounds": len(rounds),
-    }
-    sys.stdout.write(json.dumps(figures) + "\n")
+def tell(question: str, calendar: str, rounds: list[list[float]]) -> None:
+    """One line."""
+    report(
+        question,
+        calendar=calendar,
+        us_p50=round(median(median(took) for took in rounds), 2),
+        us_p99=round(median(sorted(took)[int(len(took) * 0.99)] for took in rounds), 2),
+        rounds=len(rounds),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

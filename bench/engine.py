@@ -1,25 +1,28 @@
-"""How long a decision takes: ``python bench/engine.py`` prints a JSON line a question.
+"""How long a decision takes: ``python -m bench engine`` prints a JSON line a question.
 
 The commands are those of the stories of pack 19, with the timers that fall due between them; each is timed by itself,
 ``decide`` and ``evolve`` of all that it decided together. ``us_p50`` and ``us_p99`` are medians over the rounds, in
-microseconds. ``engine.first`` is the first decision under a procedure, when its rows are indexed.
+microseconds of the processor: what else runs on the machine is not counted. ``engine.first`` is the first decision
+under a procedure, when its rows are indexed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import median, quantiles
-from time import perf_counter_ns
+from time import thread_time_ns
 from typing import Any, cast
 from uuid import UUID
 
 import msgspec
 
+from bench.figures import is_quick, report
 from complaints.business_time import BusinessCalendar
 from complaints.calendar_spec import DEFAULT_CALENDAR
 from complaints.commands import SYSTEM, CaseCommand, FireTimer, Sender, from_wire
@@ -46,23 +49,24 @@ class Asked:
     others: Others
 
 
-def main() -> None:
+def main(argv: Sequence[str] = ()) -> None:
     """Plays the stories once to know what each command finds, then times every command again and again."""
+    rounds = 3 if is_quick(argv) else ROUNDS
     procedure, calendar = packs()[PACK].load(), BusinessCalendar.compile(DEFAULT_CALENDAR)
     asked: list[Asked] = []
     longest: list[CaseEvent] = []
     for path in sorted(STORIES.glob("19-*.jsonl")):
         for mine in play(path, procedure, calendar, asked):
             longest = max(longest, mine, key=len)
-    taken = [[timed(one, procedure, calendar) for one in asked] for _ in range(ROUNDS)]
-    report("engine.decide_and_evolve", taken)
+    taken = [[timed(one, procedure, calendar) for one in asked] for _ in range(rounds)]
+    tell("engine.decide_and_evolve", taken)
     rare = [
         [took for took, one in zip(r, asked, strict=True) if type(one.command).__name__ == "Receive"] for r in taken
     ]
-    report("engine.receive", rare)
+    tell("engine.receive", rare)
     case = longest[:EVENTS]
-    report("engine.replay", [[took(lambda: replay(case)) for _ in range(200)] for _ in range(ROUNDS)], events=len(case))
-    report("engine.first", [[first(asked[0], calendar)] for _ in range(ROUNDS)])
+    tell("engine.replay", [[took(lambda: replay(case)) for _ in range(200)] for _ in range(rounds)], events=len(case))
+    tell("engine.first", [[first(asked[0], calendar)] for _ in range(rounds)])
 
 
 def play(path: Path, procedure: Procedure, calendar: BusinessCalendar, asked: list[Asked]) -> Iterator[list[CaseEvent]]:
@@ -120,13 +124,13 @@ def first(one: Asked, calendar: BusinessCalendar) -> float:
 
 
 def took(what: Callable[[], object]) -> float:
-    """Microseconds for one call."""
-    begun = perf_counter_ns()
+    """Microseconds of the processor for one call."""
+    begun = thread_time_ns()
     what()
-    return (perf_counter_ns() - begun) / 1_000
+    return (thread_time_ns() - begun) / 1_000
 
 
-def report(question: str, rounds: list[list[float]], **more: object) -> None:
+def tell(question: str, rounds: list[list[float]], **more: object) -> None:
     """One line."""
     spread = [quantiles(r, n=100, method="inclusive") if len(r) > 1 else [r[0]] * 99 for r in rounds]
     figures = {
@@ -134,8 +138,8 @@ def report(question: str, rounds: list[list[float]], **more: object) -> None:
         "us_p99": round(median(s[98] for s in spread), 1),
         "calls": sum(map(len, rounds)),
     }
-    print(json.dumps({"question": question, "pack": PACK, **figures, **more}))
+    report(question, pack=PACK, rounds=len(rounds), **figures, **more)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
