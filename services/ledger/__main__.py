@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,6 +34,7 @@ from ledger.projector import Projector, recorded
 from ledger.proof import Proofs
 from ledger.rebuild import rebuild
 from ledger.register import Registers
+from ledger.reports import Reporter
 
 logger = logging.getLogger(__name__)
 
@@ -129,25 +131,25 @@ class _Readiness:
 
 
 class Feed:
-    """The consumer of events; waits for a cluster that is away without keeping readers waiting."""
+    """What lives on Kafka, the consumer of events and the reporter; readers do not wait for a cluster that is away."""
 
     def __init__(self, settings: Settings, parts: Parts, known: Sequence[Any], files: Files, now: Now) -> None:
         self._settings, self._parts, self._files, self._now = settings, parts, files, now
         self._known = known
         self._consumer: Consumer[Recorded, Any] | None = None
+        self._reporter: Reporter | None = None
 
     async def run(self) -> None:
         """Follows the topic until it is cancelled."""
         kafka = self._settings.kafka
         topics = Topics(kafka.topic_prefix)
         async with open_producer(kafka, client=NAME) as producer:
-            CommandSender(producer, topics, source=NAME)
+            parts, sender = self._parts, CommandSender(producer, topics, source=NAME)
+            self._reporter = Reporter(
+                pool=parts.pool, store=parts.store, views=parts.views, opener=parts.opener, sender=sender, now=self._now
+            )
             projector = Projector(
-                files=self._files,
-                views=self._parts.views,
-                known=self._known,
-                now=self._now,
-                woken=lambda _: None,
+                files=self._files, views=parts.views, known=self._known, now=self._now, woken=self._reporter.wake
             )
             self._consumer = Consumer(
                 name=NAME,
@@ -160,15 +162,22 @@ class Feed:
                 committed=projector.committed,
                 producer=producer,
             )
-            await self._consumer.run()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._consumer.run())
+                tasks.create_task(self._reporter.run())
 
     async def caught_up(self) -> bool:
         """Whether every event that is on the topic now has been written."""
-        return self._consumer is not None and await self._consumer.caught_up()
+        consumer, reporter = self._consumer, self._reporter
+        if consumer is None or reporter is None:
+            return False
+        return await consumer.caught_up() and await reporter.caught_up()
 
     def why_not_ready(self) -> str | None:
         """None while it follows the topic."""
-        return "waits for Kafka" if self._consumer is None else self._consumer.why_not_ready()
+        if self._consumer is None or self._reporter is None:
+            return "waits for Kafka"
+        return self._consumer.why_not_ready() or self._reporter.why_not_ready()
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ class Case:
     records: Sequence[Recorded]
     events: Sequence[CaseEvent]
     state: Complaint
+    sealed_state: Complaint  # the same, its personal values unopened
     procedure: Procedure
     calendar: BusinessCalendar
     view: DeskView  # under whose version of the procedure it ran
@@ -85,12 +86,12 @@ class Casebook:
         opened = await self._opener.unseal(known)
         if past.as_of is None:
             counted = list(zip(rows, known, opened, strict=False))
-            events = [cast("CaseEvent", record.event) for record in opened]
+            events, closed = [[cast("CaseEvent", record.event) for record in some] for some in (opened, known)]
         else:
             at = past.as_of
             some = zip(rows, known, opened, effects(opened), strict=False)
             counted = [(row, sealed, record) for row, sealed, record, effect in some if effect <= at]
-            events = as_it_was(opened, at)
+            events, closed = as_it_was(opened, at), as_it_was(known, at)
         if not events:
             why = f"nothing of {complaint} had happened, or was known, by then"
             raise Unknown("not-yet", why, complaint=complaint)
@@ -108,6 +109,7 @@ class Casebook:
             records=[record for _, _, record in counted],
             events=events,
             state=state,
+            sealed_state=replay(closed),
             procedure=view.procedure,
             calendar=compiled_calendar(calendars[state.calendar]),
             view=view,

@@ -35,6 +35,7 @@ def case_file(case: Case, viewer: Viewer) -> dict[str, Any]:
     texts = Texts(case.procedure)
     secrets = frozenset() if viewer.sees_names else personal_texts(case)
     found = [_plain(one, secrets) for one in verdicts(case.procedure, case.calendar, case.events, case.at)]
+    kept_back = hidden if viewer.sees_names else hidden | case.procedure.personal
     clocks = explanations(case.procedure, case.calendar, case.state, case.at, ended=True)
     return {
         "id": str(case.id),
@@ -48,12 +49,14 @@ def case_file(case: Case, viewer: Viewer) -> dict[str, Any]:
         "procedure": _procedure(case),
         "calendar": case.state.calendar,
         "timezone": case.view.timezone,
-        **_standing(case.state, hidden, opened=viewer.sees_names),
+        **_standing(case.state if viewer.sees_names else case.sealed_state, hidden),
         "history": history(case, viewer, hidden, texts),
         "verdicts": [_verdict(one, texts) for one in found],
         "clauses": {clause: builtins(one) for clause, one in worst(found).items()},
         "work": _work(case, texts),
-        "clocks": [{**builtins(replace(one, inputs=cut(one.inputs, hidden))), **texts.of(one.clock)} for one in clocks],
+        "clocks": [
+            {**builtins(replace(one, inputs=cut(one.inputs, kept_back))), **texts.of(one.clock)} for one in clocks
+        ],
         "hidden": sorted(hidden),
         "personal": "opened" if viewer.sees_names else "sealed",
     }
@@ -152,8 +155,8 @@ def _procedure(case: Case) -> dict[str, Any]:
     }
 
 
-def _standing(state: Complaint, hidden: frozenset[str], *, opened: bool) -> dict[str, Any]:
-    nameless = COMPLAINANT in hidden or not opened
+def _standing(state: Complaint, hidden: frozenset[str]) -> dict[str, Any]:
+    nameless = COMPLAINANT in hidden
     return {
         "case": state.case,
         "status": "closed" if state.closed else "open",

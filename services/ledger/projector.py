@@ -13,7 +13,7 @@ from complaints.adapters.desk_views import LoggedViews
 from complaints.adapters.records import Message, stored_event
 from complaints.codec import Recorded, decode
 from complaints.ports import Now
-from ledger import models
+from ledger import models, reports
 from ledger.files import Files
 from ledger.projections.model import Model
 
@@ -38,7 +38,7 @@ class Projector:
         views: LoggedViews,
         known: Sequence[Model],
         now: Now,
-        woken: Callable[[Sequence[Recorded]], None],
+        woken: Callable[[], None],
     ) -> None:
         self._files, self._views, self._now, self._woken = files, views, now, woken
         self._models = {model.name: model for model in known}
@@ -48,6 +48,7 @@ class Projector:
         for record in records:
             if record.category == "desk":
                 self._views.learn(record.desk, record.version)
+        await reports.note(connection, records)
         files = await self._files.upto(records)
         if not files:
             return
@@ -61,7 +62,7 @@ class Projector:
         if records:
             POSITION.set(max(record.position for record in records))
             LAG.set(max((self._now() - _latest(records)).total_seconds(), 0.0))
-        self._woken(records)
+        self._woken()
 
 
 def _latest(records: Sequence[Recorded]) -> datetime:

@@ -10,14 +10,16 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from complaints.codec import decode, to_json, wire
+from complaints.codec import Recorded, decode, to_json, wire
 from complaints.errors import Malformed, Unknown
+from complaints.events import ReportProduced
 from complaints.identity import duties_stream
 from ledger.door import known
 from ledger.lists import PARTS
 from ledger.paging import MOST, USUAL, next_link, whole
 from ledger.parts import Parts
 from ledger.register import Question, csv_lines, question
+from ledger.reports import filled, without
 from ledger.viewing import Viewer, need_desk, viewer
 
 JSON: Final = "application/json"
@@ -158,12 +160,25 @@ class DeskRoutes:
         asks = await self._of_desk(request, desk)
         rows = await self._parts.store.read(duties_stream(desk))
         records = [decode(row) for row in rows if row.type == "report.produced"]
-        found = [one for one in records if (one.event.owe, one.event.period) == (owe, period)]  # type: ignore[attr-defined]  # the type's name says so
-        if not found:
+        found = next((one for one in reversed(records) if _is_report(one, owe, period)), None)
+        if found is None:
             raise Unknown("no-such-report", f"no report {owe} was produced for {period}", owe=owe, period=period)
+        told = wire(found)
+        procedure = (await self._parts.views.at(desk, found.meta.desk_version)).procedure
         if asks.sees_names:
-            found = await self._parts.opener.unseal(found)
-        return as_json(wire(found[-1]))
+            opener, store = self._parts.opener, self._parts.store
+            (opened,) = await opener.unseal([found])
+            told = wire(opened)
+            told["data"]["figures"] = await filled(
+                told["data"].get("figures"),
+                procedure.desk.get(owe),
+                procedure,
+                position=found.position,
+                store=store,
+                opener=opener,
+            )
+        told["data"]["figures"] = without(told["data"].get("figures"), asks.hidden_in_lists(procedure))
+        return as_json(told)
 
     async def _of_desk(self, request: Request, desk: str) -> Viewer:
         """Who looks at a desk that there is. Raises: Refused, Unknown."""
@@ -172,6 +187,11 @@ class DeskRoutes:
         need_desk(asks.who, desk)
         await self._parts.views.current(desk)
         return asks
+
+
+def _is_report(record: Recorded, owe: str, period: str) -> bool:
+    event = record.event
+    return isinstance(event, ReportProduced) and (event.owe, event.period) == (owe, period)
 
 
 def next_of(request: Request, after: str | None) -> str | None:

@@ -22,6 +22,9 @@ from complaints.merkle import verify_inclusion
 from complaints.ports import GENESIS, StoredEvent
 from complaints.registry import REGISTRY
 
+Proofs = Mapping[int, tuple[int, Sequence[bytes]]]
+"""Position to the size of a checkpoint and the path from the event's leaf to its root."""
+
 CATEGORIES: Final = ("complaint", "desk", "duties")
 
 
@@ -180,7 +183,7 @@ def _candidates(event: StoredEvent, before: tuple[int, bytes] | None) -> Iterato
 
 def verify_part(
     events: Iterable[StoredEvent],
-    proofs: Mapping[int, tuple[int, Sequence[bytes]]],
+    proofs: Proofs,
     checkpoints: Sequence[Checkpoint],
     *,
     signatures: str,
@@ -188,7 +191,7 @@ def verify_part(
 ) -> Result:
     """Checks some streams of a log, each from its beginning: hashes, chains, and each event's place in the log.
 
-    ``proofs``: position to the size of a checkpoint and the path from the event's leaf to its root.
+    An event younger than every checkpoint has no place to prove yet; ``covered`` counts those that have.
     """
     by_stream: dict[UUID, list[StoredEvent]] = {}
     for event in events:
@@ -197,27 +200,13 @@ def verify_part(
     findings, proven = list(others), 0
     for stream in by_stream.values():
         stream.sort(key=lambda event: event.version)
-        flaws = {(flaw.position, flaw.code): flaw for flaw in verify_stream(stream)}
-        before: tuple[int, bytes] | None = None
+        findings += _of_stream(stream)
         for event in stream:
-            if (event.position, "altered") in flaws:
-                column, expected = what_differs(event, before)
-                why = (
-                    "the content does not give the hash: data, meta or hash was altered"
-                    if column is None
-                    else f"{column} was altered: it was {_told(expected)}"
-                )
-                findings.append(_finding(event, "altered", why, column=column or "data, meta or hash"))
-            if (flaw := flaws.get((event.position, "unchained"))) is not None:
-                findings.append(_finding(event, "unchained", flaw.why))
-            size, path = proofs.get(event.position, (0, ()))
-            if size in roots:
-                if verify_inclusion(leaf_of(event), event.position - 1, size, path, roots[size]):
-                    proven += 1
-                else:
-                    why = f"its place is not in the log over which the checkpoint of {size} positions was signed"
-                    findings.append(_finding(event, "not-included", why))
-            before = (event.version, event.hash)
+            why = _unproven(event, proofs, roots)
+            if why:
+                findings.append(_finding(event, "not-included", why))
+            elif event.position in proofs:
+                proven += 1
     return Result(
         holds=not findings,
         positions=sum(len(stream) for stream in by_stream.values()),
@@ -227,6 +216,36 @@ def verify_part(
         signatures=signatures,
         findings=findings,
     )
+
+
+def _of_stream(stream: Sequence[StoredEvent]) -> Iterator[Finding]:
+    """What is wrong with the hashes, the chain and the order of one stream."""
+    flaws = {(flaw.position, flaw.code): flaw for flaw in verify_stream(stream)}
+    before: StoredEvent | None = None
+    for event in stream:
+        if (event.position, "altered") in flaws:
+            column, expected = what_differs(event, (before.version, before.hash) if before is not None else None)
+            why = "the content does not give the hash: data, meta or hash was altered"
+            if column is not None:
+                why = f"{column} was altered: it was {_told(expected)}"
+            yield _finding(event, "altered", why, column=column or "data, meta or hash")
+        if (flaw := flaws.get((event.position, "unchained"))) is not None:
+            yield _finding(event, "unchained", flaw.why)
+        if before is not None and event.position <= before.position:
+            yield _finding(event, "gap", f"lies at position {event.position}, before version {before.version}")
+        before = event
+
+
+def _unproven(event: StoredEvent, proofs: Proofs, roots: Mapping[int, bytes]) -> str | None:
+    """Why the event's place is not proven though it should be."""
+    size, path = proofs.get(event.position, (0, ()))
+    if size in roots:
+        if verify_inclusion(leaf_of(event), event.position - 1, size, path, roots[size]):
+            return None
+        return f"its place is not in the log over which the checkpoint of {size} positions was signed"
+    if event.position <= max(roots, default=0):
+        return "no proof says where in the log it lies"
+    return None
 
 
 def _finding(event: StoredEvent, code: str, why: str, **more: Any) -> Finding:

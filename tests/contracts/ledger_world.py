@@ -13,10 +13,12 @@ import httpx
 import msgspec
 
 from complaints.adapters import database
+from complaints.adapters.desk_views import LoggedViews
 from complaints.adapters.desks import Desks
 from complaints.adapters.event_store import PostgresEventStore
 from complaints.adapters.kafka import create_topics
 from complaints.adapters.master_key import load_master
+from complaints.adapters.pack_store import PostgresPacks
 from complaints.adapters.sealing import Sealing
 from complaints.adapters.service import settled
 from complaints.adapters.settings import Database, Files, Http, Kafka, Settings
@@ -57,9 +59,12 @@ class World:
         self.keys["operator"] = await desks.issue_operator_key()
         await desks.stop()
         for desk in ("plain", "other"):
-            body = {"desk": desk, "title": desk, "pack": "00-plain-desk", "calendar": CALENDAR}
-            await self.write("/v1/desks", body, key="operator")
-            self.keys[desk] = await self.key(desk, frontend="web")
+            await self.open_desk(desk)
+
+    async def open_desk(self, desk: str, **more: Any) -> None:
+        body = {"desk": desk, "title": desk, "pack": "00-plain-desk", "calendar": CALENDAR, **more}
+        await self.write("/v1/desks", body, key="operator")
+        self.keys[desk] = await self.key(desk, frontend="web")
 
     async def key(self, desk: str, **data: Any) -> str:
         answer = await self.write(
@@ -99,8 +104,18 @@ class World:
     def reader(self, key: str | None = "plain") -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.ledger.url, headers=self.bearer(key), timeout=60)
 
+    def sealing(self) -> Sealing:
+        return Sealing.on(self.pool, load_master(self.settings.files.seal_key))
+
+    def views(self) -> LoggedViews:
+        return LoggedViews(PostgresEventStore(self.pool), PostgresPacks(self.pool), self.sealing())
+
+    async def database_now(self) -> datetime:
+        found: datetime = await self.pool.fetchval("SELECT clock_timestamp()")
+        return found
+
     async def settled(self) -> None:
-        await settled(self.relay, self.ledger)
+        await settled(self.relay, self.intake, self.ledger)
 
 
 @asynccontextmanager
