@@ -55,13 +55,8 @@ def build(settings: Settings, *, now: Now = utc_now) -> Service:
             key = settings.files.seal_key
             matters = Matters(store, Digests(Sealing.on(log, load_master(key)) if key.exists() else None))
             outbox = Outbox(pool=pool, producer=producer, topics=topics)
-            lookout = Lookout(pool=pool, views=views, matters=matters, now=now, committed=outbox.wake)
-
-            def committed() -> None:
-                outbox.wake()
-                lookout.wake()
-
-            routing = Routing(views=views, matters=matters, now=now, committed=committed)
+            lookout = Lookout(pool=pool, views=views, matters=matters, now=now, send=outbox.take)
+            routing = Routing(views=views, matters=matters, now=now, send=outbox.take, look=lookout.wake)
             consumer = Consumer(
                 name="routing",
                 topic=topics.events,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 import asyncpg
+import msgspec
 from prometheus_client import Counter
 
 from complaints.adapters.desk_views import LoggedViews
 from complaints.adapters.inbox import Poison
-from complaints.adapters.kafka import CommandRequest
-from complaints.commands import Command, NameAssignee
+from complaints.adapters.records import CommandRecord
+from complaints.commands import Command, NameAssignee, data_of, name_of
 from complaints.desk_view import DeskView
 from complaints.errors import PackRefused, Rejected, Unknown
 from complaints.procedure.model import Procedure
@@ -20,28 +21,37 @@ from routing import tables
 from routing.cases import Case
 from routing.choosing import FREE, Load, Situation
 from routing.commands import respond
-from routing.outbox import put
 from routing.rules import look_again, owing
-from routing.tables import File
+from routing.tables import File, Outgoing
 
 NAMED: Final = Counter("redress_routing_named", "Roles for which somebody was named, or nobody, by why.", ("because",))
 
 
 class Grounds:
-    """What the rules stand on: the desk in force, and the procedure that a case goes by. For one transaction."""
+    """What the rules stand on: the desk in force, everybody's load, and the procedures that cases go by.
 
-    def __init__(self, views: LoggedViews) -> None:
-        self._views = views
-        self._desks: dict[str, DeskView] = {}
+    For one transaction: all of it sees each desk under one version, that which the log had when it was made.
+    """
+
+    def __init__(self, views: LoggedViews, desks: Mapping[str, tuple[int, dict[str, Load]]]) -> None:
+        self._views, self._desks = views, desks
+
+    @classmethod
+    async def of(cls, connection: asyncpg.Connection, views: LoggedViews, desks: Iterable[str]) -> Grounds:
+        """For cases of these desks."""
+        return cls(views, await tables.desks(connection, desks))
 
     async def desk(self, desk: str) -> DeskView:
-        """The desk as the log had it when it was first asked for. Raises: Poison, Transient."""
-        if desk not in self._desks:
-            view = await self._views.latest(desk)
-            if view is None:
-                raise Poison(f"no desk is called {desk}")
-            self._desks[desk] = view
-        return self._desks[desk]
+        """The desk in force. Raises: Poison, Transient."""
+        version, _ = self._desks[desk]
+        try:
+            return await self._views.at(desk, version)
+        except Unknown as error:
+            raise Poison(f"desk {desk} version {version}: {error.code}") from error
+
+    def loads(self, desk: str) -> dict[str, Load]:
+        """Everybody's load at a desk; to be changed by whoever names somebody."""
+        return self._desks[desk][1]
 
     async def procedure(self, desk: str, version: int) -> Procedure:
         """The procedure of the desk's version. Raises: Poison where there is none that can be read; Transient."""
@@ -51,36 +61,42 @@ class Grounds:
             raise Poison(f"desk {desk} version {version}: {error.code}") from error
 
 
-async def answer(connection: asyncpg.Connection, grounds: Grounds, files: Sequence[File], at: datetime) -> None:
-    """Asks the rules about each of these cases at ``at``, keeps the cases, and puts what is asked into the outbox.
+async def answer(
+    connection: asyncpg.Connection,
+    grounds: Grounds,
+    files: Sequence[File],
+    at: datetime,
+    more: Sequence[CommandRecord] = (),
+) -> Outgoing:
+    """Asks the rules about each of these cases at ``at``; keeps the cases, and what is asked of intake, with ``more``.
 
-    A case whose ``look_at`` lies ahead is only kept: its time will come. Raises: Poison, Transient.
+    A case that has yet to settle is only kept, and looked at when it has. Raises: Poison, Transient.
     """
-    for desk in dict.fromkeys(file.desk for file in files):
-        mine = [file for file in files if file.desk == desk]
-        view = await grounds.desk(desk)
-        loads = await tables.loads(connection, desk)
-        for file in mine:
-            procedure = await grounds.procedure(desk, file.case.desk_version)
-            if file.look_at is None:
-                situation = Situation(case=file.case, procedure=procedure, desk=view, at=at, loads=loads)
-                await _answer_one(connection, file, situation, loads)
-            file.owes = owes(file.case, procedure)
-    await tables.assign(connection, [file for file in files if file.reassigned], at)
-    await tables.save(connection, files)
+    asked: list[CommandRecord] = []
+    for file in files:
+        procedure = await grounds.procedure(file.desk, file.case.desk_version)
+        if file.settles_at is not None and file.settles_at > at:
+            file.look_at = file.settles_at
+        else:
+            loads = grounds.loads(file.desk)
+            view = await grounds.desk(file.desk)
+            situation = Situation(case=file.case, procedure=procedure, desk=view, at=at, loads=loads)
+            asked += _answer_one(file, situation, loads)
+        file.owes = owes(file.case, procedure)
+    return await tables.keep(connection, files, [msgspec.json.encode(each) for each in (*asked, *more)], at)
 
 
-async def _answer_one(connection: asyncpg.Connection, file: File, situation: Situation, loads: dict[str, Load]) -> None:
+def _answer_one(file: File, situation: Situation, loads: dict[str, Load]) -> list[CommandRecord]:
     commands, file.case = respond(str(file.complaint), situation)
     for command in commands:
         if isinstance(command, NameAssignee):
             NAMED.labels(command.because.partition(":")[0]).inc()
             if command.person is not None:
                 loads[command.person] = loads.get(command.person, FREE).with_one_more(situation.at)
-    await put(connection, [request(file, command) for command in commands])
     file.look_at = look_again(
         Situation(case=file.case, procedure=situation.procedure, desk=situation.desk, at=situation.at)
     )
+    return [_outgoing(file, command) for command in commands]
 
 
 def owes(case: Case, procedure: Procedure) -> Mapping[str, str]:
@@ -93,11 +109,15 @@ def owes(case: Case, procedure: Procedure) -> Mapping[str, str]:
     return found
 
 
-def request(file: File, command: Command) -> CommandRequest:
+def _outgoing(file: File, command: Command) -> CommandRecord:
     """A command about a case, and what led to it."""
-    return CommandRequest(
+    return CommandRecord(
+        id=command.id,
         desk=file.desk,
-        command=command,
+        complaint=command.complaint,
+        command=name_of(command),
+        by=command.by,
+        data=data_of(command),
         correlation_id=file.correlation_id,
         causation_id=file.causation_id,
         traceparent=file.traceparent,

@@ -28,8 +28,7 @@ from routing import tables
 from routing.answering import Grounds, answer
 from routing.cases import evolve
 from routing.matters import Matters
-from routing.outbox import put
-from routing.tables import File
+from routing.tables import File, Outgoing
 
 SETTLING: Final = timedelta(seconds=60)
 """How long nothing must have been told of an imported case's past before routing takes the case up."""
@@ -48,30 +47,49 @@ def recorded(message: Message) -> Recorded:
 
 
 class Routing:
-    """Handles batches of events, each in the transaction that moves the inbox. ``committed`` hears of every batch."""
+    """Handles batches of events, each in the transaction that moves the inbox.
 
-    def __init__(self, *, views: LoggedViews, matters: Matters, now: Now, committed: Callable[[], None]) -> None:
-        self._views, self._matters, self._now, self._wake = views, matters, now, committed
+    ``send`` takes what a batch has put into the outbox, once it is committed; ``look`` hears that one was.
+    """
+
+    def __init__(
+        self,
+        *,
+        views: LoggedViews,
+        matters: Matters,
+        now: Now,
+        send: Callable[[Outgoing], None],
+        look: Callable[[], None],
+    ) -> None:
+        self._views, self._matters, self._now, self._send, self._look = views, matters, now, send, look
+        self._handled: list[tuple[Sequence[Recorded], Outgoing]] = []  # not known to be committed yet
 
     async def handle(self, connection: asyncpg.Connection, records: Sequence[Recorded]) -> None:
         """Takes in events, in order of their stream. Raises: Poison, Transient."""
-        now, grounds = self._now(), Grounds(self._views)
         for record in records:
             if record.category == "desk":
                 await self._desk_changed(connection, record)
         of_cases = [record for record in records if record.category == "complaint"]
-        if not of_cases:
-            return
-        files = await tables.files(connection, {record.stream_id: record.desk for record in of_cases})
-        for record in of_cases:
-            take_in(files[record.stream_id], record, now)
-        counts = await self._matters.note(connection, grounds, of_cases, now)
-        await answer(connection, grounds, list(files.values()), now)
-        await put(connection, counts)
+        if of_cases:
+            self._handled.append((records, await self._take_in(connection, of_cases)))
 
-    def committed(self, _: Sequence[Recorded]) -> None:
-        """A batch is done: there may be something to send, or to look at."""
-        self._wake()
+    async def _take_in(self, connection: asyncpg.Connection, records: Sequence[Recorded]) -> Outgoing:
+        now = self._now()
+        files = await tables.files(connection, {record.stream_id: record.desk for record in records})
+        grounds = await Grounds.of(connection, self._views, (record.desk for record in records))
+        for record in records:
+            take_in(files[record.stream_id], record, now)
+        counts = await self._matters.note(connection, grounds, records, now)
+        return await answer(connection, grounds, list(files.values()), now, counts)
+
+    def committed(self, records: Sequence[Recorded]) -> None:
+        """These are done: what was put into the outbox for them may go, what was for others was rolled back."""
+        done = {id(record) for record in records}
+        for taken, outgoing in self._handled:
+            if all(id(record) in done for record in taken):
+                self._send(outgoing)
+        self._handled.clear()
+        self._look()
 
     async def _desk_changed(self, connection: asyncpg.Connection, record: Recorded) -> None:
         """Asks for a look at the cases that a change of the desk may concern."""
@@ -97,4 +115,4 @@ def take_in(file: File, record: Recorded, now: datetime) -> None:
     file.causation_id = event_id(record.stream_id, record.version)
     file.traceparent = record.meta.traceparent
     past = file.case.imported and record.event.at < now - SETTLING
-    file.look_at = now + SETTLING if past else None
+    file.settles_at = now + SETTLING if past else None

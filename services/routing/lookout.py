@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from complaints.adapters.desk_views import LoggedViews
 from complaints.adapters.patience import Patience
@@ -15,7 +16,7 @@ from complaints.ports import Now
 from routing import tables
 from routing.answering import Grounds, answer
 from routing.matters import Matters
-from routing.outbox import put
+from routing.tables import Outgoing
 
 _PORTION: Final = 200
 _LOOK_EVERY: Final = 0.5
@@ -25,9 +26,15 @@ class Lookout:
     """Looks at cases in portions, each a transaction of its own; several processes share them."""
 
     def __init__(
-        self, *, pool: asyncpg.Pool, views: LoggedViews, matters: Matters, now: Now, committed: Callable[[], None]
+        self,
+        *,
+        pool: asyncpg.Pool,
+        views: LoggedViews,
+        matters: Matters,
+        now: Now,
+        send: Callable[[Outgoing], None],
     ) -> None:
-        self._pool, self._views, self._matters, self._now, self._committed = pool, views, matters, now, committed
+        self._pool, self._views, self._matters, self._now, self._send = pool, views, matters, now, send
         self._news = asyncio.Event()
         self._patience = Patience("routing.lookout")
 
@@ -61,42 +68,44 @@ class Lookout:
         return self._patience.trouble
 
     async def _look_at_all(self) -> None:
-        while await self._review() or await self._look_at_those_due():
-            self._committed()
+        while (found := await self._review() or await self._look_at_those_due()) is not None:
+            self._send(found)
 
-    async def _look_at_those_due(self) -> bool:
+    async def _look_at_those_due(self) -> Outgoing | None:
+        now = self._now()
         async with self._pool.acquire() as connection, connection.transaction():
-            files = await tables.files_to_look_at(connection, self._now(), _PORTION)
-            if files:
-                await answer(connection, Grounds(self._views), files, self._now())
-        return bool(files)
+            files = await tables.files_to_look_at(connection, now, _PORTION)
+            if not files:
+                return None
+            grounds = await Grounds.of(connection, self._views, (file.desk for file in files))
+            return await answer(connection, grounds, files, now)
 
-    async def _review(self) -> bool:
+    async def _review(self) -> Outgoing | None:
         """A portion of the cases that a change of a desk asks to be looked at."""
         async with self._pool.acquire() as connection, connection.transaction():
             asked = await connection.fetchrow(
                 "SELECT id, desk, whom, person, after FROM routing.review ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
             )
             if asked is None:
-                return False
+                return None
             rows = await connection.fetch(_WHICH[asked["whom"]], *_arguments(asked), _PORTION)
             complaints = {UUID(bytes=row["complaint"].bytes): asked["desk"] for row in rows}
-            if complaints:
-                await self._look_at(connection, complaints, matters=asked["whom"] == "matters")
-                last = max(complaints)
-                await connection.execute("UPDATE routing.review SET after = $2 WHERE id = $1", asked["id"], last)
-            else:
+            if not complaints:
                 await connection.execute("DELETE FROM routing.review WHERE id = $1", asked["id"])
-        return True
+                return Outgoing((), ())
+            last = max(complaints)
+            await connection.execute("UPDATE routing.review SET after = $2 WHERE id = $1", asked["id"], last)
+            return await self._look_at(connection, complaints, matters=asked["whom"] == "matters")
 
-    async def _look_at(self, connection: asyncpg.Connection, complaints: dict[UUID, str], *, matters: bool) -> None:
+    async def _look_at(self, connection: asyncpg.Connection, complaints: dict[UUID, str], *, matters: bool) -> Outgoing:
+        now = self._now()
         files = await tables.files(connection, complaints)
-        now, grounds = self._now(), Grounds(self._views)
-        if matters:
-            upto = {stream: file.case.version for stream, file in files.items()}
-            await put(connection, await self._matters.read_again(connection, grounds, upto, now))
-        else:
-            await answer(connection, grounds, list(files.values()), now)
+        grounds = await Grounds.of(connection, self._views, complaints.values())
+        if not matters:
+            return await answer(connection, grounds, list(files.values()), now)
+        upto = {stream: file.case.version for stream, file in files.items()}
+        counts = await self._matters.read_again(connection, grounds, upto, now)
+        return await tables.keep(connection, (), [msgspec.json.encode(each) for each in counts], now)
 
 
 _WHICH: Final = {

@@ -1,28 +1,29 @@
 """Counts over other cases: what counting knows of each complaint, and the counts of those whose matter has changed.
 
-Nobody else counts the cases of a matter meanwhile, so a count that is sent is never older than one sent before it.
+Nobody else counts the cases of a matter meanwhile. Two processes may yet send two counts in the wrong order; a case
+that had the last count and then says another is sent the last one again.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import asyncpg
-import msgspec
 from msgspec.structs import replace
 
 from complaints.adapters.cloudevents import event_id
 from complaints.adapters.database import Lock
-from complaints.adapters.kafka import CommandRequest
+from complaints.adapters.records import CommandRecord
 from complaints.codec import Recorded, decode
+from complaints.commands import RecordCount, data_of, name_of
 from complaints.counting import Counted, counts_of, shared_facts
 from complaints.events import (
     ComplaintClosed,
+    ComplaintCounted,
     ComplaintReceived,
     ComplaintReopened,
     Event,
@@ -35,40 +36,16 @@ from complaints.events import (
 )
 from complaints.personal import Erased, Sealed
 from complaints.ports import EventStore
+from routing import sheets
 from routing.answering import Grounds
 from routing.commands import record_count
+from routing.sheets import Change, Matter, Sheet
 
 Digest = Callable[[str, Sealed], Awaitable[str | None]]
 """What stands for a personal value at a desk, so that the same values can be told; None once it is erased."""
 
-RELEVANT: Final = (ComplaintReceived, FactsRecorded, Record, PackChanged, SubjectErased)
+RELEVANT: Final = (ComplaintReceived, FactsRecorded, Record, PackChanged, SubjectErased, ComplaintCounted)
 """Events that may change what counting knows."""
-
-Matter = tuple[str, str, str]
-"""Desk, fact, value as JSON."""
-
-
-class Sheet(msgspec.Struct, frozen=True, kw_only=True):
-    """A complaint as it is counted. ``sent``: the counts that it was sent."""
-
-    desk: str
-    desk_version: int
-    counted: Counted
-    sent: Mapping[str, int] = {}
-
-    @property
-    def matters(self) -> set[Matter]:
-        """The matters that it is of."""
-        return {(self.desk, fact, _json(value)) for fact, value in self.counted.shared.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A complaint before and after some events; ``cause`` is the last of them."""
-
-    before: Sheet | None
-    after: Sheet
-    cause: Recorded
 
 
 class Matters:
@@ -79,38 +56,44 @@ class Matters:
 
     async def note(
         self, connection: asyncpg.Connection, grounds: Grounds, records: Sequence[Recorded], at: datetime
-    ) -> list[CommandRequest]:
+    ) -> list[CommandRecord]:
         """Takes in events of complaints, in order; the counts that have to be sent for it.
 
         Raises: Poison, Transient.
         """
-        relevant = [record for record in records if isinstance(record.event, RELEVANT)]
+        relevant = [
+            record
+            for record in records
+            if isinstance(record.event, RELEVANT) and await _facts(grounds, record.desk, record.meta.desk_version)
+        ]
         if not relevant:
             return []
-        sheets = await _sheets(connection, {record.stream_id for record in relevant})
+        known = await sheets.sheets(connection, {record.stream_id for record in relevant})
         changes: dict[UUID, Change] = {}
+        again: list[CommandRecord] = []
         for record in relevant:
             stream = record.stream_id
-            sheet = changes[stream].after if stream in changes else sheets.get(stream)
+            sheet = changes[stream].after if stream in changes else known.get(stream)
+            again += _overtaken(sheet, record, at)
             after = await self._after(grounds, sheet, record)
             if after is not None and after != sheet:
-                changes[stream] = Change(sheets.get(stream), after, record)
-        return await self._counted(connection, grounds, list(changes.values()), at)
+                changes[stream] = Change(known.get(stream), after, record)
+        return [*again, *await self._counted(connection, grounds, list(changes.values()), at)]
 
     async def read_again(
         self, connection: asyncpg.Connection, grounds: Grounds, upto: Mapping[UUID, int], at: datetime
-    ) -> list[CommandRequest]:
+    ) -> list[CommandRecord]:
         """Takes these complaints from the log, up to a version of each: another procedure tells matters apart.
 
         Raises: Poison, Transient.
         """
-        sheets = await _sheets(connection, upto)
+        known = await sheets.sheets(connection, upto)
         changes = []
         for stream, version in upto.items():
             after, cause = await self._from_log(grounds, stream, version)
-            before = sheets.get(stream)
+            before = known.get(stream)
             if after is not None and cause is not None:
-                after = replace(after, sent=before.sent if before is not None else {})
+                after = _with_counts_of(before, after)
                 if after != before:
                     changes.append(Change(before, after, cause))
         return await self._counted(connection, grounds, changes, at)
@@ -129,14 +112,16 @@ class Matters:
         event = record.event
         if isinstance(event, PackChanged) and not again:
             found, _ = await self._from_log(grounds, record.stream_id, record.version)
-            return found and replace(found, sent=sheet.sent if sheet is not None else {})
+            return found and _with_counts_of(sheet, found)
         if isinstance(event, ComplaintReceived) and event.case == "complaint":
             sheet = Sheet(desk=record.desk, desk_version=event.desk_version, counted=_received(record, event))
         if sheet is None:
             return None
+        if isinstance(event, ComplaintCounted):
+            return replace(sheet, heard={**sheet.heard, event.count: event.value})
         if isinstance(event, PackChanged):
             sheet = replace(sheet, desk_version=event.desk_version or sheet.desk_version)
-        facts = await _facts(grounds, sheet)
+        facts = await _facts(grounds, sheet.desk, sheet.desk_version)
         if not facts:
             return None if isinstance(event, ComplaintReceived) else sheet
         shared = await self._shared(sheet, facts, _said(event))
@@ -161,13 +146,15 @@ class Matters:
     # --- all of a matter ---
     async def _counted(
         self, connection: asyncpg.Connection, grounds: Grounds, changes: Sequence[Change], at: datetime
-    ) -> list[CommandRequest]:
+    ) -> list[CommandRecord]:
+        if not changes:
+            return []
         matters = sorted({matter for change in changes for matter in _touched(change)})
         for key in sorted({zlib.crc32("\n".join(matter).encode()) - 2**31 for matter in matters}):
             await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", Lock.ROUTING_MATTER, key)
-        await _keep(connection, changes)
+        await sheets.keep(connection, changes)
         causes = {matter: change.cause for change in changes for matter in _touched(change)}
-        requests: list[CommandRequest] = []
+        requests: list[CommandRecord] = []
         for matter in matters:
             requests += await _recounted(connection, grounds, matter, causes[matter], at)
         return requests
@@ -175,37 +162,61 @@ class Matters:
 
 async def _recounted(
     connection: asyncpg.Connection, grounds: Grounds, matter: Matter, cause: Recorded, at: datetime
-) -> list[CommandRequest]:
+) -> list[CommandRecord]:
     """The counts of all open complaints of a matter that are not as they were sent."""
     desk, fact, _ = matter
-    sheets = await _of_matter(connection, matter)
-    cases = [sheet.counted for sheet in sheets.values()]
+    same = await sheets.of_matter(connection, matter)
+    cases = [sheet.counted for sheet in same.values()]
     found: dict[UUID, dict[str, int]] = {}
-    for version in sorted({sheet.desk_version for sheet in sheets.values() if sheet.counted.closed_at is None}):
+    for version in sorted({sheet.desk_version for sheet in same.values() if sheet.counted.closed_at is None}):
         procedure, calendar = await grounds.procedure(desk, version), (await grounds.desk(desk)).calendar
         for (complaint, count), value in counts_of(cases, procedure, calendar, fact=fact).items():
             stream = UUID(complaint)
-            if sheets[stream].desk_version == version and sheets[stream].sent.get(count) != value:
+            if same[stream].desk_version == version and same[stream].sent.get(count) != value:
                 found.setdefault(stream, {})[count] = value
-    await _sent(connection, {stream: {**sheets[stream].sent, **new} for stream, new in found.items()})
+    await sheets.sent(connection, {stream: {**same[stream].sent, **new} for stream, new in found.items()})
     return [
-        CommandRequest(
-            desk=desk,
-            command=record_count(str(stream), count, value, cause.position, at),
-            correlation_id=cause.meta.correlation_id,
-            causation_id=event_id(cause.stream_id, cause.version),
-            traceparent=cause.meta.traceparent,
-        )
+        _outgoing(desk, record_count(str(stream), count, value, cause.position, at), cause)
         for stream, new in found.items()
         for count, value in new.items()
     ]
 
 
-async def _facts(grounds: Grounds, sheet: Sheet) -> frozenset[str]:
-    """Those of the procedure that the case goes by, and those of the one in force, under which others come."""
-    own = await grounds.procedure(sheet.desk, sheet.desk_version)
-    current = await grounds.procedure(sheet.desk, (await grounds.desk(sheet.desk)).version)
+def _outgoing(desk: str, command: RecordCount, cause: Recorded) -> CommandRecord:
+    return CommandRecord(
+        id=command.id,
+        desk=desk,
+        complaint=command.complaint,
+        command=name_of(command),
+        by=command.by,
+        data=data_of(command),
+        correlation_id=cause.meta.correlation_id,
+        causation_id=event_id(cause.stream_id, cause.version),
+        traceparent=cause.meta.traceparent,
+    )
+
+
+async def _facts(grounds: Grounds, desk: str, version: int) -> frozenset[str]:
+    """Those of the procedure that a case goes by, and those of the one in force, under which others come."""
+    own = await grounds.procedure(desk, version)
+    current = await grounds.procedure(desk, (await grounds.desk(desk)).version)
     return shared_facts(own) | shared_facts(current)
+
+
+def _overtaken(sheet: Sheet | None, record: Recorded, at: datetime) -> list[CommandRecord]:
+    """The last count again, where an older one has come after it."""
+    event = record.event
+    if sheet is None or not isinstance(event, ComplaintCounted):
+        return []
+    last = sheet.sent.get(event.count)
+    if last is None or event.value == last or sheet.heard.get(event.count) != last:
+        return []
+    command = record_count(str(record.stream_id), event.count, last, record.position, at)
+    return [_outgoing(sheet.desk, command, record)]
+
+
+def _with_counts_of(old: Sheet | None, new: Sheet) -> Sheet:
+    return new if old is None else replace(new, sent=old.sent, heard=old.heard)
 
 
 def _touched(change: Change) -> Iterable[Matter]:
@@ -235,88 +246,3 @@ def _closing(counted: Counted, event: Event) -> Counted:
             return replace(counted, closed_at=None)
         case _:
             return counted
-
-
-def _json(value: FactValue) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-# --- tables ---
-_SHEET: Final = (
-    "SELECT complaint, desk, desk_version, received_at, complainant, closed_at, first_closed_at, shared, sent "
-    "FROM routing.counted"
-)
-
-
-async def _sheets(connection: asyncpg.Connection, complaints: Iterable[UUID]) -> dict[UUID, Sheet]:
-    rows = await connection.fetch(f"{_SHEET} WHERE complaint = ANY($1::uuid[])", list(complaints))
-    return dict(map(_sheet, rows))
-
-
-async def _of_matter(connection: asyncpg.Connection, matter: Matter) -> dict[UUID, Sheet]:
-    rows = await connection.fetch(
-        f"{_SHEET} JOIN routing.matter USING (complaint, desk) WHERE desk = $1 AND fact = $2 AND value = $3", *matter
-    )
-    return dict(map(_sheet, rows))
-
-
-def _sheet(row: asyncpg.Record) -> tuple[UUID, Sheet]:
-    complaint = UUID(bytes=row["complaint"].bytes)
-    counted = Counted(
-        complaint=str(complaint),
-        received_at=row["received_at"],
-        complainant=row["complainant"],
-        closed_at=row["closed_at"],
-        first_closed_at=row["first_closed_at"],
-        shared=msgspec.json.decode(row["shared"]),
-    )
-    sent = msgspec.json.decode(row["sent"], type=dict[str, int])
-    return complaint, Sheet(desk=row["desk"], desk_version=row["desk_version"], counted=counted, sent=sent)
-
-
-async def _keep(connection: asyncpg.Connection, changes: Sequence[Change]) -> None:
-    await connection.executemany(
-        "INSERT INTO routing.counted AS c (complaint, desk, desk_version, received_at, complainant, closed_at, "
-        "first_closed_at, shared, sent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '{}') "
-        "ON CONFLICT (complaint) DO UPDATE SET desk_version = excluded.desk_version, closed_at = excluded.closed_at, "
-        "first_closed_at = excluded.first_closed_at, shared = excluded.shared",
-        [_row(change.after) for change in changes],
-    )
-    gone = [
-        (*matter, UUID(change.after.counted.complaint))
-        for change in changes
-        if change.before is not None
-        for matter in change.before.matters - change.after.matters
-    ]
-    new = [
-        (*matter, UUID(change.after.counted.complaint))
-        for change in changes
-        for matter in change.after.matters - (change.before.matters if change.before is not None else set())
-    ]
-    await connection.executemany(
-        "DELETE FROM routing.matter WHERE desk = $1 AND fact = $2 AND value = $3 AND complaint = $4", gone
-    )
-    await connection.executemany(
-        "INSERT INTO routing.matter (desk, fact, value, complaint) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", new
-    )
-
-
-def _row(sheet: Sheet) -> tuple[object, ...]:
-    counted = sheet.counted
-    return (
-        UUID(counted.complaint),
-        sheet.desk,
-        sheet.desk_version,
-        counted.received_at,
-        counted.complainant,
-        counted.closed_at,
-        counted.first_closed_at,
-        msgspec.json.encode(counted.shared).decode(),
-    )
-
-
-async def _sent(connection: asyncpg.Connection, sent: Mapping[UUID, Mapping[str, int]]) -> None:
-    await connection.executemany(
-        "UPDATE routing.counted SET sent = $2 WHERE complaint = $1",
-        [(complaint, msgspec.json.encode(counts).decode()) for complaint, counts in sent.items()],
-    )

@@ -1,4 +1,7 @@
-"""Routing's own tables: cases, who acts in them, and how much work each person has. All in the caller's transaction."""
+"""Routing's own tables: cases, who acts in them, how much work each person has, commands that go out.
+
+Few statements: a batch of events is one read of its cases, one of its desks, and one write.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from complaints.identity import desk_stream
 from routing.cases import INITIAL, Case
 from routing.choosing import Load
 
@@ -21,6 +25,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     case: Case = INITIAL
     owes: Mapping[str, str] = {}
     correlation_id: UUID | None = None
+    settles_at: datetime | None = None  # until then more may be told of its past
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,19 +40,22 @@ class File:
     correlation_id: UUID | None = None
     causation_id: UUID | None = None
     traceparent: str | None = None
+    settles_at: datetime | None = None
     look_at: datetime | None = None
 
-    @property
-    def reassigned(self) -> bool:
-        """Whether who acts, or who owes, is not as it was."""
-        old, new = self.before.case, self.case
-        return (old.assignees, old.lacking, self.before.owes) != (new.assignees, new.lacking, self.owes)
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Commands as they lie in the outbox."""
+
+    ids: Sequence[int]
+    records: Sequence[bytes]
 
 
 _decoder: Final = msgspec.json.Decoder(Kept)
 
 
-# --- cases ---
+# --- reading ---
 async def files(connection: asyncpg.Connection, complaints: Mapping[UUID, str]) -> dict[UUID, File]:
     """These cases (id to desk), locked; those that routing has not seen yet are new."""
     rows = await connection.fetch(
@@ -55,8 +63,7 @@ async def files(connection: asyncpg.Connection, complaints: Mapping[UUID, str]) 
         "ORDER BY complaint FOR UPDATE",
         list(complaints),
     )
-    known = [_file(row) for row in rows]
-    found = {file.complaint: file for file in known}
+    found = {file.complaint: file for file in map(_file, rows)}
     return {
         complaint: found.get(complaint) or File(complaint=complaint, desk=desk, before=Kept(), case=INITIAL)
         for complaint, desk in complaints.items()
@@ -83,55 +90,105 @@ def _file(row: asyncpg.Record) -> File:
         case=kept.case,
         owes=kept.owes,
         correlation_id=kept.correlation_id,
+        settles_at=kept.settles_at,
     )
 
 
-async def save(connection: asyncpg.Connection, saved: Sequence[File]) -> None:
-    """Keeps the cases as they are now."""
-    if not saved:
-        return
-    bodies = [
-        msgspec.json.encode(Kept(case=file.case, owes=file.owes, correlation_id=file.correlation_id)).decode()
-        for file in saved
-    ]
-    await connection.execute(
-        "INSERT INTO routing.case_file (complaint, desk, open, body, look_at) "
-        "SELECT * FROM unnest($1::uuid[], $2::text[], $3::boolean[], $4::jsonb[], $5::timestamptz[]) "
-        "ON CONFLICT (complaint) DO UPDATE SET open = excluded.open, body = excluded.body, look_at = excluded.look_at",
+async def desks(connection: asyncpg.Connection, names: Iterable[str]) -> dict[str, tuple[int, dict[str, Load]]]:
+    """The version of each of these desks that the log has now, and everybody's load there."""
+    wanted = list(dict.fromkeys(names))
+    rows = await connection.fetch(
+        "SELECT d.desk, (SELECT s.version FROM es.stream s WHERE s.stream_id = d.stream) AS version, "
+        "l.person, l.open, l.named_at "
+        "FROM unnest($1::text[], $2::uuid[]) d(desk, stream) LEFT JOIN routing.load l ON l.desk = d.desk",
+        wanted,
+        [desk_stream(name) for name in wanted],
+    )
+    found: dict[str, tuple[int, dict[str, Load]]] = {}
+    for row in rows:
+        _, loads = found.setdefault(row["desk"], (row["version"] or 0, {}))
+        if row["person"] is not None:
+            loads[row["person"]] = Load(row["open"], row["named_at"])
+    return found
+
+
+# --- writing ---
+_KEEP: Final = """
+WITH kept AS (
+    INSERT INTO routing.case_file (complaint, desk, open, body, look_at)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::boolean[], $4::jsonb[], $5::timestamptz[])
+    ON CONFLICT (complaint) DO UPDATE SET open = excluded.open, body = excluded.body, look_at = excluded.look_at
+), gone AS (
+    DELETE FROM routing.assignment a USING unnest($6::uuid[], $7::text[]) g(complaint, role)
+    WHERE a.complaint = g.complaint AND a.role = g.role
+), assigned AS (
+    INSERT INTO routing.assignment (complaint, role, desk, person, owes)
+    SELECT * FROM unnest($8::uuid[], $9::text[], $10::text[], $11::text[], $12::boolean[])
+    ON CONFLICT (complaint, role) DO UPDATE SET person = excluded.person, owes = excluded.owes
+), weighed AS (
+    INSERT INTO routing.load AS l (desk, person, open, named_at)
+    SELECT * FROM unnest($13::text[], $14::text[], $15::int[], $16::timestamptz[])
+    ON CONFLICT (desk, person) DO UPDATE
+    SET open = l.open + excluded.open, named_at = greatest(l.named_at, excluded.named_at)
+)
+INSERT INTO routing.outbox (record) SELECT unnest($17::bytea[]) RETURNING id
+"""
+
+_Row = tuple[UUID, str, str, str | None, bool]
+"""Complaint, role, desk, person, owes."""
+
+
+async def keep(
+    connection: asyncpg.Connection, saved: Sequence[File], records: Sequence[bytes], now: datetime
+) -> Outgoing:
+    """Keeps these cases as they are now, who acts in them, everybody's load with it, and commands that are to go out.
+
+    Loads change in one order for all, so that nobody waits for one who waits.
+    """
+    gone: list[tuple[UUID, str]] = []
+    assigned: list[_Row] = []
+    for file in saved:
+        old = set(_assignments(file, file.before.case, file.before.owes))
+        new = set(_assignments(file, file.case, file.owes))
+        roles = {row[1] for row in new}
+        gone += [(row[0], row[1]) for row in old if row[1] not in roles]
+        assigned += new - old
+    rows = await connection.fetch(
+        _KEEP,
         [file.complaint for file in saved],
         [file.desk for file in saved],
         [not file.case.closed for file in saved],
-        bodies,
+        [_body(file) for file in saved],
         [file.look_at for file in saved],
+        *_columns(gone, 2),
+        *_columns(assigned, 5),
+        *_columns(_weights(saved, now), 4),
+        records,
     )
+    return Outgoing([row["id"] for row in rows], records)
 
 
-# --- who acts ---
-async def assign(connection: asyncpg.Connection, changed: Sequence[File], now: datetime) -> None:
-    """Keeps who acts and who owes in these cases, and everybody's load with it."""
-    if not changed:
+def _body(file: File) -> str:
+    kept = Kept(case=file.case, owes=file.owes, correlation_id=file.correlation_id, settles_at=file.settles_at)
+    return msgspec.json.encode(kept).decode()
+
+
+def _columns(rows: Sequence[tuple[object, ...]], number: int) -> list[list[object]]:
+    return [[row[place] for row in rows] for place in range(number)]
+
+
+def _assignments(file: File, case: Case, owes: Mapping[str, str]) -> Iterable[_Row]:
+    """Who acts in the case. Of a closed one only what comes after its closing may yet owe something."""
+    if case.closed and not owes:
         return
-    await connection.execute(
-        "DELETE FROM routing.assignment WHERE complaint = ANY($1::uuid[])", [file.complaint for file in changed]
-    )
-    rows = [row for file in changed for row in _assignments(file)]
-    await connection.executemany(
-        "INSERT INTO routing.assignment (complaint, role, desk, person, owes) VALUES ($1, $2, $3, $4, $5)", rows
-    )
-    await _weigh(connection, changed, now)
-
-
-def _assignments(file: File) -> Iterable[tuple[UUID, str, str, str | None, bool]]:
-    if file.case.closed and not file.owes:  # what comes after closing may yet owe something
-        return
-    for role, person in file.case.assignees.items():
-        yield file.complaint, role, file.desk, person, role in file.owes
-    for role in file.case.lacking:
+    for role, person in case.assignees.items():
+        yield file.complaint, role, file.desk, person, role in owes
+    for role in case.lacking:
         yield file.complaint, role, file.desk, None, True
 
 
-async def _weigh(connection: asyncpg.Connection, changed: Iterable[File], now: datetime) -> None:
-    """Everybody's load by what has changed; in one order for all, so that nobody waits for one who waits."""
+def _weights(changed: Iterable[File], now: datetime) -> list[tuple[str, str, int, datetime | None]]:
+    """What each person has more or less to do, and whether a role was given to them; in the order of their names."""
     more: dict[tuple[str, str], int] = {}
     named: set[tuple[str, str]] = set()
     for file in changed:
@@ -142,22 +199,7 @@ async def _weigh(connection: asyncpg.Connection, changed: Iterable[File], now: d
         before = file.before.case.assignees
         named |= {(file.desk, who) for role, who in file.case.assignees.items() if before.get(role) != who}
     people = sorted(person for person in more.keys() | named if more.get(person) or person in named)
-    await connection.execute(
-        "INSERT INTO routing.load AS l (desk, person, open, named_at) "
-        "SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[]) "
-        "ON CONFLICT (desk, person) DO UPDATE SET open = l.open + excluded.open, "
-        "named_at = greatest(l.named_at, excluded.named_at)",
-        [desk for desk, _ in people],
-        [person for _, person in people],
-        [more.get(person, 0) for person in people],
-        [now if person in named else None for person in people],
-    )
-
-
-async def loads(connection: asyncpg.Connection, desk: str) -> dict[str, Load]:
-    """Everybody's load at a desk."""
-    rows = await connection.fetch("SELECT person, open, named_at FROM routing.load WHERE desk = $1", desk)
-    return {row["person"]: Load(row["open"], row["named_at"]) for row in rows}
+    return [(*person, more.get(person, 0), now if person in named else None) for person in people]
 
 
 # --- looking again because the desk has changed ---

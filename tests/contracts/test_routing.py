@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_hex
 from uuid import UUID
 
 import pytest
@@ -266,7 +267,7 @@ async def test_routing_killed_in_the_middle_loses_nothing_and_doubles_nothing(
 ) -> None:
     from tests import servers
 
-    name, prefix = "redress_test_routing_killed", "test-routing-killed."
+    name, prefix = f"redress_test_{token_hex(4)}", f"test-{token_hex(4)}."
     url = servers.create_database(postgres_url, name, template=migrated_template)
     try:
         async with (

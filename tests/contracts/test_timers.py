@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from uuid import UUID
 
 import pytest
@@ -286,7 +287,7 @@ async def quiet(
     """A deployment in which nothing runs."""
     from tests import servers
 
-    name, prefix = "redress_test_timers_quiet", "test-timers-quiet."
+    name, prefix = f"redress_test_{token_hex(4)}", f"test-{token_hex(4)}."
     url = servers.create_database(postgres_url, name, template=migrated_template)
     try:
         async with Town.laid_out(url, kafka_bootstrap_servers, prefix, tmp_path_factory.mktemp("quiet")) as town:
@@ -478,7 +479,7 @@ async def test_a_monitor_killed_in_the_middle_of_firing_leaves_nothing_unfired_a
 ) -> None:
     from tests import servers
 
-    name, prefix = "redress_test_timers_killed", "test-timers-killed."
+    name, prefix = f"redress_test_{token_hex(4)}", f"test-{token_hex(4)}."
     url = servers.create_database(postgres_url, name, template=migrated_template)
     try:
         async with (

@@ -32,8 +32,7 @@ class Lock(IntEnum):
     MIGRATE = 7302
     RELAY = 7303  # the leader that publishes the log
     CHECKPOINT = 7304  # who issues checkpoints
-    ROUTING_OUTBOX = 7305  # who hands routing's commands to Kafka; the rest is 0
-    ROUTING_MATTER = 7306  # who counts the cases of a matter; the rest is a digest of it
+    ROUTING_MATTER = 7305  # who counts the cases of a matter; then a digest of it
     LEDGER_MODELS = 7307  # who begins or flips a version of a read model; the rest is 0
 
 

@@ -50,7 +50,8 @@ CREATE TABLE routing.counted (
     closed_at timestamptz,
     first_closed_at timestamptz,
     shared jsonb NOT NULL,
-    sent jsonb NOT NULL
+    sent jsonb NOT NULL,
+    heard jsonb NOT NULL                    -- the counts that it has, by its own events
 ) WITH (fillfactor = 80);
 CREATE TABLE routing.matter (
     desk text NOT NULL,
@@ -60,8 +61,9 @@ CREATE TABLE routing.matter (
     PRIMARY KEY (desk, fact, value, complaint)
 );
 
--- Commands that were decided and not yet handed to Kafka, in the order in which they were decided.
+-- Commands that were decided and, as far as anybody knows, not yet handed to Kafka.
 CREATE TABLE routing.outbox (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    record bytea NOT NULL
+    record bytea NOT NULL,
+    put_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
