@@ -14,12 +14,13 @@ from complaints.codec import decode, to_json, wire
 from complaints.complaint import Complaint, replay
 from complaints.desk_view import DeskView
 from complaints.events import CaseEvent, Clause
-from complaints.personal import CUSTOMER, is_closed
+from complaints.personal import is_closed
 from complaints.ports import EventStore
 from complaints.procedure.model import Procedure
 from notifier.channels import Outgoing, Refused, Withheld
 from notifier.deliveries import Delivery
-from notifier.messages import EMAIL, WEBHOOK
+from notifier.destinations import Nowhere, destination, is_stale
+from notifier.messages import WEBHOOK
 from notifier.rendering import language_of, render
 
 
@@ -46,11 +47,14 @@ class Addressing:
         if state is not None and is_stale(delivery, state):
             raise Withheld("it is not true any more", "stale")
         procedure = await self._procedure(state, desk)
-        address, language = _customer(state, desk) if delivery.recipient == CUSTOMER else _person(delivery, desk)
+        to = destination(delivery, state, desk)
+        if isinstance(to, Nowhere):
+            raise Refused(to.why, to.code)
+        language = language_of(to.language)
         context = context_of(delivery, desk, state, procedure=procedure, language=language)
         context |= {"contact": self.contact, "link": self.public_url.rstrip("/") + _path(delivery)}
         letter = render(delivery.kind, language, context, pack=procedure.id)
-        return Outgoing(key=delivery.key, address=address, letter=letter)
+        return Outgoing(key=delivery.key, address=to.address, letter=letter)
 
     async def _hook(self, delivery: Delivery, desk: DeskView) -> Outgoing:
         hook = desk.webhooks.get(delivery.recipient)
@@ -71,50 +75,6 @@ class Addressing:
         if state is None or not state.desk_version or state.desk_version == desk.version:
             return desk.procedure
         return (await self.views.at(desk.desk, state.desk_version)).procedure
-
-
-def is_stale(delivery: Delivery, state: Complaint) -> bool:
-    """Whether what an alert would say has passed while it waited: quiet hours end when the work may be done already.
-
-    A breach stays a breach, and what was escalated stays so.
-    """
-    said = delivery.context
-    match delivery.kind:
-        case "warned":
-            clock = state.clocks.get(str(said.get("clock")))
-            return clock is None or not clock.live
-        case "assigned":
-            return state.closed or state.assignees.get(str(said.get("role"))) != delivery.recipient
-        case "unassigned":
-            return state.closed or str(said.get("role")) not in state.lacking
-        case _:
-            return False
-
-
-def _customer(state: Complaint | None, desk: DeskView) -> tuple[str, str]:
-    contact = state.contact if state is not None else {}
-    address = contact.get(EMAIL)
-    if address is None:
-        raise Refused("no e-mail address of the complainant is known", "no-address")
-    if is_closed(address):
-        raise Refused("the complainant was erased", "erased")
-    return address, _language(contact.get("language"), desk)
-
-
-def _person(delivery: Delivery, desk: DeskView) -> tuple[str, str]:
-    person = desk.directory.get(delivery.recipient)
-    if person is None and desk.directory.ever(delivery.recipient) is None:
-        raise Refused(f"nobody at the desk acts as {delivery.recipient}", "nobody")
-    if person is None:
-        raise Refused("the person does not work at the desk any more", "left")
-    address = person.email if delivery.channel == EMAIL else person.channels.get(delivery.channel)
-    if not address or is_closed(address):
-        raise Refused(f"the person has no {delivery.channel}", "no-address")
-    return address, _language(person.language, desk)
-
-
-def _language(language: str | None, desk: DeskView) -> str:
-    return language_of(desk.locale if not language or is_closed(language) else language)
 
 
 def _path(delivery: Delivery) -> str:

@@ -475,6 +475,17 @@ def test_what_can_wait_waits_until_the_quiet_hours_have_ended() -> None:
     assert delivered.at == evening + 14 * HOUR
 
 
+def test_what_is_no_longer_true_when_the_quiet_hours_end_is_not_sent() -> None:
+    evening = NINE + 9 * HOUR
+    acts = [
+        call("A", evening, contact=MAIL),
+        ask("resolve", evening + HOUR, "A", by="lin/agent"),
+        ask("close", evening + HOUR, "A", by="lin/agent"),
+    ]
+    world = plain(LIN_BY_MAIL, SU_BY_MAIL, settings=[QUIET]).run(acts, evening + DAY)
+    assert [kind for kind, _, _ in messages(world)] == ["acknowledged"]
+
+
 def test_nothing_is_sent_for_what_an_imported_case_brings_from_the_past() -> None:
     old = call("A", NINE, contact=MAIL, occurred_at=NINE - 90 * DAY, imported=True)
     world = plain(LIN_BY_MAIL, SU_BY_MAIL, settings=[WATCHED]).run([old], NINE)

@@ -1,7 +1,7 @@
 """The notifier in virtual time: the messages that events call for, and what becomes of those that it sends.
 
-Which messages and when they may go is decided by `notifier.messages` and `notifier.quiet`. A message is taken where
-there is an address for it, at the first try.
+Which messages, when they may go and where is decided by `notifier.messages`, `notifier.quiet` and
+`notifier.destinations`. A message is taken where there is an address for it, at the first try.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from complaints.desk_view import DeskView
 from complaints.escalations import is_past
 from complaints.events import Event, stored_name
 from complaints.identity import service_command_id
-from complaints.personal import CUSTOMER
-from notifier.messages import CALLS_FOR_MESSAGES, EMAIL, NOTICES, WEBHOOK, Case, Message, messages_for
+from notifier.destinations import Nowhere, destination, is_stale
+from notifier.messages import CALLS_FOR_MESSAGES, NOTICES, WEBHOOK, Case, Message, messages_for
 from notifier.quiet import may_go_at
 from redress.simulation.entries import Told
 from redress.simulation.routing_side import stream_of
@@ -70,19 +70,22 @@ class NotifierSide:
         """When the next message may go."""
         return self._kept[0].at if self._kept else None
 
-    def send(self, at: datetime, state: Complaint | None) -> tuple[Told, RecordDelivery | None]:
-        """Sends the next message; what it says, and what its case is told of it.
+    def send(self, at: datetime, state: Complaint | None) -> tuple[Told | None, RecordDelivery | None]:
+        """Sends the next message; what it says, and what its case is told of it. Nothing where it is no longer true.
 
         ``state``: the case that ``next_case`` names, as it stands.
         """
         message = heapq.heappop(self._kept).message
+        if state is not None and message.channel != WEBHOOK and is_stale(message, state):
+            return None, None
         about = {} if message.step is None else {"step": message.step}
         said = {name: _instant(value) if name.endswith("_at") else value for name, value in message.context.items()}
         data = {"to": message.recipient, "channel": message.channel, **about, **said}
         told = Told(at, message.complaint, message.kind, message.clause, data)
         if message.step is None or message.complaint == DESK:
             return told, None
-        reason = why_not(message, state, self._view)
+        to = destination(message, state, self._view) if message.channel != WEBHOOK else None
+        reason = to.why if isinstance(to, Nowhere) else None
         return told, RecordDelivery(
             id=service_command_id(stream_of(message.complaint), "record-delivery", message.key),
             complaint=message.complaint,
@@ -103,17 +106,3 @@ class NotifierSide:
 
 def _instant(value: Any) -> Any:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-def why_not(message: Message, state: Complaint | None, desk: DeskView) -> str | None:
-    """Why a message can go nowhere, None where it can."""
-    if message.channel == WEBHOOK:
-        return None
-    if message.recipient == CUSTOMER:
-        known = state is not None and EMAIL in state.contact
-        return None if known else "no e-mail address of the complainant is known"
-    person = desk.directory.get(message.recipient)
-    if person is None:
-        return "the person does not work at the desk any more"
-    address = person.email if message.channel == EMAIL else person.channels.get(message.channel)
-    return None if address else f"the person has no {message.channel}"

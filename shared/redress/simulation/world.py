@@ -223,7 +223,8 @@ class World:
         """Notifier: what may go by now goes, and the case is told what became of it."""
         while (due := self._notifier.next_send()) is not None and due <= at:
             told, delivery = self._notifier.send(at, self.cases.get(self._notifier.next_case))
-            self.entries.append(told)
+            if told is not None:
+                self.entries.append(told)
             if delivery is not None and self._acts:
                 yield delivery
 

@@ -12,8 +12,9 @@ from complaints.personal import ERASED
 from complaints.procedure.library import packs
 from complaints.procedure.model import Procedure
 from complaints.sla import SlaClock
-from notifier.addressing import context_of, is_stale
+from notifier.addressing import context_of
 from notifier.deliveries import Delivery
+from notifier.destinations import is_stale
 from notifier.rendering import MANDATORY
 from tests.services.notifier.desks import PROCEDURE, case, delivery, desk
 from tests.services.notifier.test_rendering import FULL
