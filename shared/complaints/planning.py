@@ -97,9 +97,13 @@ class Planner:
         assert isinstance(command, CaseCommand)  # noqa: S101 - the two unions are all commands there are
         return await self._of_a_case(view, request, command, fresh=fresh)
 
-    async def case(self, desk: str, complaint: str, *, fresh: bool) -> Loaded[Complaint]:
-        """A case of this desk; ``version`` is 0 where there is none. Raises Unknown(no-such-complaint)."""
-        loaded = await self._cases.load(_stream(complaint), desk, fresh=fresh)
+    async def case(self, desk: str, complaint: str, *, fresh: bool, new: bool = False) -> Loaded[Complaint]:
+        """A case of this desk; ``version`` is 0 where there is none. Raises Unknown(no-such-complaint).
+
+        ``new``: there is hardly one, so that only memory is asked; the store says so if there is.
+        """
+        stream = _stream(complaint)
+        loaded = self._cases.at_hand(stream, desk) if new else await self._cases.load(stream, desk, fresh=fresh)
         if loaded.desk != desk:
             raise _no_such_complaint(complaint)
         return loaded
@@ -125,7 +129,8 @@ class Planner:
     async def _of_a_case(
         self, view: DeskView, request: Request, command: CaseCommand, *, fresh: bool
     ) -> Plan[Complaint]:
-        loaded = await self.case(request.desk, command.complaint, fresh=fresh)
+        new = isinstance(command, Receive) and not fresh
+        loaded = await self.case(request.desk, command.complaint, fresh=fresh, new=new)
         state = loaded.state
         if not loaded.version and not isinstance(command, Receive):
             raise _no_such_complaint(command.complaint)

@@ -104,6 +104,10 @@ class Streams(Generic[State]):
             return await self._reloaded(stream_id, desk)
         return self._keep(self._folded(loaded, await self._sealer.unseal(new)))
 
+    def at_hand(self, stream_id: UUID, desk: str) -> Loaded[State]:
+        """The stream as memory has it; one that memory does not know, as if there were none."""
+        return self._cached.get(stream_id) or self._nothing(stream_id, desk)
+
     async def write(self, loaded: Loaded[State], events: Sequence[Event], entry: Entry) -> Written[State]:
         """Seals, encodes and appends.
 

@@ -1,0 +1,271 @@
+"""How fast intake accepts: ``python bench/accept.py`` prints JSON lines. Starts a PostgreSQL and an intake of its own.
+
+One intake process on one event loop, 32 connections over loopback that each wait for their own answer, the plain
+procedure, a complaint of some 400 bytes with its complainant and contact, so that personal values are sealed under a
+new key. Rounds take turns in one run:
+
+- ``accept``: POST of a complaint until its 201, which says that its dozen events are durable;
+- ``accept.parse``: the same request to a route of the same app that goes through the same door (key, correlation,
+  metrics), parses and checks the same body, and answers.
+
+``ratio`` is the median of the rounds' own ratios.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psutil
+import uvloop
+from fastapi import Request
+from starlette.responses import Response
+
+from complaints.adapters.database import migrate, pool
+from complaints.adapters.desks import Desks
+from complaints.adapters.event_store import PostgresEventStore
+from complaints.adapters.sealing import Sealing
+from complaints.adapters.service import serving
+from complaints.adapters.telemetry import Health
+from complaints.calendar_spec import DEFAULT_CALENDAR
+from complaints.codec import to_json
+from complaints.commands import from_wire
+from complaints.handling import Handler
+from intake.app import create_app
+from intake.auth import need_desk, need_role, need_scope
+from intake.commands import RECEIVE, Parts
+from intake.exchange import asked, asking, json_response
+from intake.reading import Limits
+from local_stack.ports import free_port
+from local_stack.postgres import LocalPostgres
+
+CONNECTIONS = 32
+ROUNDS = 5
+SECONDS = 4.0
+DESK = "bench"
+COMPLAINT = {
+    "by": {"person": "zhang", "role": "customer"},
+    "data": {
+        "channel": "web",
+        "facts": {"content": "车辆维修后仍然漏油, 已经返修三次, 要求退还维修费用。" * 2, "subject": "repair"},
+        "complainant": "Zhang San",
+        "contact": {"email": "zhang@example.org", "language": "zh"},
+    },
+}
+
+
+def main(argv: Sequence[str] = ()) -> None:
+    """Measures in turns; ``--quick``: shorter rounds. ``serve URL``: the other process."""
+    if argv and argv[0] == "serve":
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(argv[1]))
+        return
+    seconds = 1.5 if "--quick" in argv else SECONDS
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # the server may run as another user
+        with (
+            LocalPostgres(Path(folder) / "postgres", free_port()) as server,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            runner.run(measure(server.url, seconds))
+
+
+# --- the process that is measured ---
+async def serve(url: str) -> None:
+    """Intake and the route that only parses; says where it listens and by which key, until its input ends."""
+    async with (
+        await pool(url, max_size=8) as connections,
+        PostgresEventStore(connections) as store,
+    ):
+        sealing = Sealing.on(connections, bytes(32))
+        desks = await Desks.start(store=store, database_url=url, pool=connections, sealing=sealing, now=now)
+        handler = Handler(store=store, desks=desks, sealer=sealing, now=now)
+        parts = Parts(handler=handler, store=store, desks=desks, opener=sealing, now=now, limits=Limits())
+        app = create_app(parts, Health())
+        app.router.add_api_route("/v1/desks/{desk}/parsed", Parsed(parts.limits).parsed, methods=["POST"])
+        app.router.routes.insert(0, app.router.routes.pop())
+        async with serving(app, "127.0.0.1", 0) as port:
+            key = await desks.issue_operator_key()
+            sys.stdout.write(json.dumps({"port": port, "key": key}) + "\n")
+            sys.stdout.flush()
+            await asyncio.to_thread(sys.stdin.read)
+        await desks.stop()
+
+
+class Parsed:
+    """What intake does before it handles a command, and an answer."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    async def parsed(self, request: Request, desk: str) -> Response:
+        """Parses, checks and answers."""
+        who = asking(request).who
+        found = await asked(request, RECEIVE, self._limits)
+        need_scope(who, "write")
+        need_desk(who, desk)
+        need_role(who, found.body.by, RECEIVE)
+        command = from_wire(RECEIVE, found.body.data, id=uuid4(), complaint="", at=now(), by=found.body.by)
+        return json_response({"id": str(command.id), "desk": desk}, 201)
+
+
+def now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+# --- the process that measures ---
+async def measure(url: str, seconds: float) -> None:
+    """Prints every figure."""
+    await migrate(url)
+    async with served(url) as (process, port, key):
+        await open_desk(port, key)
+        accept, parse = (request(port, key, f"/v1/desks/{DESK}/{name}") for name in ("complaints", "parsed"))
+        for one in (accept, parse):
+            await rate(port, one, 1.0, process)  # statements are prepared, the procedure is compiled
+        rounds = [
+            (await rate(port, accept, seconds, process), await rate(port, parse, seconds, process))
+            for _ in range(ROUNDS)
+        ]
+    report(
+        "accept",
+        connections=CONNECTIONS,
+        per_second=round(median(mine.per_second for mine, _ in rounds)),
+        ratio=round(median(mine.per_second / theirs.per_second for mine, theirs in rounds), 3),
+        ms_p50=round(median(mine.at(0.5) for mine, _ in rounds), 2),
+        ms_p99=round(median(mine.at(0.99) for mine, _ in rounds), 2),
+        cpu_us=round(median(mine.cpu_us for mine, _ in rounds)),
+        cpu_ratio=round(median(theirs.cpu_us / mine.cpu_us for mine, theirs in rounds), 3),
+        rounds=ROUNDS,
+    )
+    report(
+        "accept.parse",
+        connections=CONNECTIONS,
+        per_second=round(median(theirs.per_second for _, theirs in rounds)),
+        ms_p50=round(median(theirs.at(0.5) for _, theirs in rounds), 2),
+        ms_p99=round(median(theirs.at(0.99) for _, theirs in rounds), 2),
+        cpu_us=round(median(theirs.cpu_us for _, theirs in rounds)),
+        rounds=ROUNDS,
+    )
+
+
+@asynccontextmanager
+async def served(url: str) -> AsyncIterator[tuple[psutil.Process, int, str]]:
+    """The measured process, its port, and an operator's key."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, __file__, "serve", url, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None  # noqa: S101 - both are pipes
+    assert process.stdout is not None  # noqa: S101
+    try:
+        said = json.loads(await process.stdout.readline())
+        yield psutil.Process(process.pid), said["port"], said["key"]
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def open_desk(port: int, key: str) -> None:
+    """A desk under the plain procedure."""
+    body = {"desk": DESK, "title": "Bench", "pack": "00-plain-desk", "calendar": json.loads(to_json(DEFAULT_CALENDAR))}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        answer = await client.post("/v1/desks", json=body, headers={"Authorization": f"Bearer {key}"})
+        answer.raise_for_status()
+
+
+def request(port: int, key: str, path: str) -> bytes:
+    """A whole request, as it goes over the wire."""
+    body = json.dumps(COMPLAINT, ensure_ascii=False).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Rate:
+    """What a round came to; waits in ms, processor time of the intake process in µs a request."""
+
+    def __init__(self, waits: list[float], seconds: float, cpu: float) -> None:
+        self.waits, self.per_second, self.cpu_us = sorted(waits), len(waits) / seconds, cpu / len(waits) * 1e6
+
+    def at(self, share: float) -> float:
+        """The wait that this share of the requests did not exceed."""
+        return self.waits[int(len(self.waits) * share)]
+
+
+async def rate(port: int, one: bytes, seconds: float, process: psutil.Process) -> Rate:
+    """A round: every connection sends its next request when it has its answer."""
+    loop = asyncio.get_running_loop()
+    used = process.cpu_times()
+    ends = time.perf_counter() + seconds
+    began = time.perf_counter()
+    clients = [
+        (await loop.create_connection(lambda: Client(one, ends), "127.0.0.1", port))[1] for _ in range(CONNECTIONS)
+    ]
+    waits = [wait for client in clients for wait in await client.done]
+    took, now_used = time.perf_counter() - began, process.cpu_times()
+    return Rate(waits, took, now_used.user + now_used.system - used.user - used.system)
+
+
+class Client(asyncio.Protocol):
+    """One connection, kept alive. Answers have a length; anything but 201 ends the run."""
+
+    def __init__(self, one: bytes, ends: float) -> None:
+        self._one, self._ends = one, ends
+        self._waits: list[float] = []
+        self._rest = b""
+        self._sent = 0.0
+        self.done: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._rest += data
+        head, found, body = self._rest.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        if len(body) < length:
+            return
+        if not head.startswith(b"HTTP/1.1 201"):
+            self.done.set_exception(RuntimeError(self._rest.decode()))
+            self._transport.close()
+            return
+        self._rest = b""
+        self._waits.append((time.perf_counter() - self._sent) * 1000)
+        if time.perf_counter() < self._ends:
+            self._send()
+        else:
+            self._transport.close()
+            self.done.set_result(self._waits)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(exc or ConnectionError("closed"))
+
+    def _send(self) -> None:
+        self._sent = time.perf_counter()
+        self._transport.write(self._one)
+
+
+def report(figure: str, **values: Any) -> None:
+    """One JSON line."""
+    print(json.dumps({"figure": figure, **values}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
