@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from complaints.adapters.telemetry import Health, health_routes
 from ledger.case_routes import CaseRoutes
-from ledger.door import Door, asking
+from ledger.console.pages import Console
+from ledger.door import API, Door, asking
 from ledger.parts import Parts
 from ledger.problems import Problem, answer
 from ledger.routes import DeskRoutes
@@ -31,8 +32,15 @@ def create_app(parts: Parts, health: Health) -> FastAPI:
     )
     DeskRoutes(parts).add_to(app.router)
     CaseRoutes(parts).add_to(app.router)
+    console = Console(parts)
+    console.add_to(app.router)
     app.router.routes.extend(health_routes(health))
-    app.add_middleware(Door, keys=parts.views, page=error_page)
+    app.add_middleware(Door, keys=parts.views, page=console.problem)
+
+    def told(request: Request, problem: Problem) -> Response:
+        if not request.url.path.startswith(API):
+            return console.problem(request, problem)
+        return answer(problem, instance=request.url.path, correlation_id=str(asking(request).correlation_id))
 
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this
@@ -48,13 +56,3 @@ def create_app(parts: Parts, health: Health) -> FastAPI:
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, invalid)
     return app
-
-
-def told(request: Request, problem: Problem) -> Response:
-    """The response that tells of a problem."""
-    return answer(problem, instance=request.url.path, correlation_id=str(asking(request).correlation_id))
-
-
-def error_page(request: Request, problem: Problem) -> Response:
-    """A problem as a page."""
-    return HTMLResponse(f"<h1>{problem.status}</h1><p>{problem.code}</p>", problem.status)
