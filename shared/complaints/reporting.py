@@ -4,8 +4,9 @@
 came later, or it was typed in late) stands under ``late`` in the next one, so that none falls between two; ``Reported``
 is the memory that this needs. What counts is when something was done, not when it was recorded.
 
-Personal facts that a list `shows` are in the figures as they are: they are sealed with the event, each under the data
-subject of its own complaint, and the read side shows them to whoever may see them. A personal fact names no group.
+Personal facts that a list `shows` are in the figures as they are. Whoever sends figures on leaves them out, and fills
+them in from the case for whoever may see them when the report is read; an event that holds them all the same seals
+each under the data subject of its own complaint. A personal fact names no group.
 
 Source: the pack language, section 7.
 """
