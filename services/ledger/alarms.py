@@ -14,6 +14,7 @@ from complaints.events import (
     AssigneeNamed,
     BreachWithdrawn,
     ClockCancelled,
+    ClockExtended,
     ClockStopped,
     ComplaintClosed,
     ComplaintResolved,
@@ -21,6 +22,10 @@ from complaints.events import (
     Event,
     NoticeDelivered,
     NoticeGiven,
+    Record,
+    StepLapsed,
+    StepsReopened,
+    StepWaived,
 )
 
 
@@ -70,9 +75,19 @@ def _kind(type: str) -> str:
 
 
 def _clock_ends(alarm: Alarm, event: Event) -> bool:
-    return (
-        isinstance(event, ClockStopped | ClockCancelled | BreachWithdrawn) and event.clock == alarm.escalation.subject
-    )
+    """A limit that ran out is over when it was done after all, was never owed, or runs on."""
+    name = alarm.escalation.subject
+    match event:
+        case Record():
+            return event.over and event.step == name
+        case StepWaived() | StepLapsed():
+            return event.step == name
+        case StepsReopened():
+            return name in (*event.clocks, *event.steps)
+        case ClockStopped() | ClockCancelled() | ClockExtended() | BreachWithdrawn():
+            return event.clock == name
+        case _:
+            return False
 
 
 def _role_named(alarm: Alarm, event: Event) -> bool:

@@ -50,7 +50,11 @@ def shape_of(model: Model) -> str:
     """A digest of what the code keeps in the model: its columns and indexes, and what they mean."""
     tables = model.tables("rm").sorted_tables
     said = [f"{table.name}.{c.name} {c.type!r} {c.nullable} {c.primary_key}" for table in tables for c in table.columns]
-    said += sorted(f"{i.name} {[c.name for c in i.columns]} {i.kwargs}" for table in tables for i in table.indexes)
+    said += sorted(
+        f"{i.name} {[c.name for c in i.columns]} {sorted(map(str, i.dialect_kwargs.items()))}"
+        for table in tables
+        for i in table.indexes
+    )
     return sha256("\n".join([str(model.meaning), *said]).encode()).hexdigest()
 
 
