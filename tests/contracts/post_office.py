@@ -98,13 +98,19 @@ def text_of(mail: EmailMessage, form: str = "plain") -> str:
 
 @dataclass
 class Receiver:
-    """Keeps every request; ``answers``: status and headers for the next ones, 204 for all others."""
+    """Keeps every request; ``answers``: status and headers for the next ones, 204 for all others.
+
+    Those to a path in ``gates`` are answered when its gate opens.
+    """
 
     requests: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
     answers: deque[tuple[int, Mapping[str, str]]] = field(default_factory=deque)
+    gates: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def take(self, request: Request) -> Response:
         self.requests.append((dict(request.headers), await request.body()))
+        if (gate := self.gates.get(request.url.path)) is not None:
+            await gate.wait()
         status, headers = self.answers.popleft() if self.answers else (204, {})
         return Response(status_code=status, headers=dict(headers))
 
