@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from complaints.adapters import database
@@ -20,6 +21,7 @@ from complaints.adapters.patience import Patience
 from complaints.adapters.sealing import Sealing
 from complaints.adapters.service import Service, main, serving, utc_now
 from complaints.adapters.settings import Settings
+from complaints.adapters.signed_notes import load_signer
 from complaints.codec import Recorded
 from complaints.ports import Now
 from ledger import models
@@ -102,7 +104,13 @@ async def _parts(settings: Settings, now: Now, stack: AsyncExitStack) -> Parts:
         now=now,
         public_url=settings.http.public_url,
         partitions=settings.kafka.partitions,
+        public_key=lambda: _public_key(settings.files.checkpoint_key),
     )
+
+
+def _public_key(file: Path) -> str | None:
+    """The public half of the key that signs checkpoints; whoever signs may make it later than we start."""
+    return str(load_signer(file).verifier) if file.exists() else None
 
 
 class _Readiness:

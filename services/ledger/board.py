@@ -41,9 +41,10 @@ _LOOK_EVERY: Final = 0.25
 class Board:
     """One for each process; ``run`` follows the log, ``listen`` serves one listener."""
 
-    def __init__(self, pool: asyncpg.Pool, store: PostgresEventStore, *, public_url: str) -> None:
+    def __init__(self, pool: asyncpg.Pool, store: PostgresEventStore, *, public_url: str, recent: int = RECENT) -> None:
         self._pool, self._store, self._public_url = pool, store, public_url
-        self._recent: deque[Escalation] = deque(maxlen=RECENT)
+        self._recent: deque[Escalation] = deque()
+        self._most = recent
         self._from = 0  # everything after this position and up to `upto` is in memory
         self.upto = 0
         self._news = asyncio.Event()
@@ -109,10 +110,9 @@ class Board:
         while self.upto < head:
             found = await self._read(self.upto, head, None)
             last = found[-1].position if len(found) == PAGE else head
-            lost = len(self._recent) + len(found) - RECENT
-            if lost > 0:
-                self._from = [*self._recent, *found][lost - 1].position
             self._recent.extend(found)
+            while len(self._recent) > self._most:
+                self._from = self._recent.popleft().position
             self.upto = last
             self._tell()
 

@@ -6,15 +6,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from ledger.casebook import Past, no_such_complaint
+from complaints.identity import EVERY_DESK
+from ledger.casebook import Past, no_such_complaint, uuid_of
 from ledger.casefile import case_file
 from ledger.door import known
+from ledger.exports import Scope, lines
 from ledger.paging import MOST, USUAL, instant, whole
 from ledger.parts import Parts
+from ledger.problems import Refused
 from ledger.routes import After, Limit, Person, Role, as_json, next_of
-from ledger.viewing import viewer
+from ledger.viewing import need_desk, viewer
 
 Complaint = Annotated[str, Path(description="The complaint's id.")]
 AsOf = Annotated[str | None, Query(description="As it was: what had happened by this instant.")]
@@ -32,6 +35,7 @@ class CaseRoutes:
         for path, endpoint in (
             ("/v1/complaints/{complaint}/case-file", self.case_file),
             ("/v1/complaints/{complaint}/proof", self.proof),
+            ("/v1/export", self.export),
             ("/v1/checkpoints", self.checkpoints),
             ("/v1/checkpoints/latest", self.latest_checkpoint),
             ("/v1/checkpoints/{size}", self.checkpoint),
@@ -84,6 +88,33 @@ class CaseRoutes:
                 "not_covered": [row.position for row in case.stored if row.position > checkpoint.size],
             }
         )
+
+    async def export(
+        self,
+        request: Request,
+        *,
+        desk: Annotated[str | None, Query(description="Everything of one desk.")] = None,
+        case: Annotated[str | None, Query(description="One case.")] = None,
+    ) -> Response:
+        """The log as it is stored, for `redress verify --export`: personal values are sealed in it.
+
+        All of it is for an operator's key with the scope operate; a desk and a case for whoever may read them.
+        """
+        who = viewer(known(request)).who
+        scope = Scope(desk=desk, case=None if case is None else uuid_of(case))
+        if scope.case is not None:
+            found = await self._parts.casebook.case(str(scope.case), self._parts.now())
+            if desk is not None or not who.sees(found.desk):
+                raise no_such_complaint(str(case))
+        elif desk is not None:
+            need_desk(who, desk)
+            await self._parts.views.current(desk)
+        elif not (who.desk == EVERY_DESK and who.may("operate")):
+            raise Refused(
+                403, "scope-missing", "the whole log is for operators: name a desk or a case", scope="operate"
+            )
+        source = lines(self._parts.pool, scope, exported_at=self._parts.now(), public_key=self._parts.public_key())
+        return StreamingResponse(source, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
 
     # --- checkpoints ---
     async def checkpoints(self, request: Request, after: After = None, limit: Limit = None) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import asyncpg
@@ -22,7 +23,8 @@ from ledger.register import Registers
 class Parts:
     """The readers.
 
-    ``partitions``: of the topic of events; ``keep_alive``: seconds between signs of life of a stream.
+    ``partitions``: of the topic of events; ``keep_alive``: seconds between signs of life of a stream; ``public_key``:
+    the one that checkpoints are signed for, None where this process does not know it.
     """
 
     pool: asyncpg.Pool
@@ -38,4 +40,5 @@ class Parts:
     now: Now
     public_url: str
     partitions: int
+    public_key: Callable[[], str | None]
     keep_alive: float = 15.0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import asyncpg
+import httpx
 import typer
 from rich.console import Console
 
@@ -21,7 +22,7 @@ from complaints.errors import Malformed, RedressError
 from local_stack.places import data_dir
 from local_stack.postgres import LocalPostgres
 from local_stack.settings import StackSettings
-from redress.api import Api
+from redress.api import SECONDS, Api, ApiRefused, Unreachable
 from redress.demo import read_keys
 
 DatabaseUrl = Annotated[
@@ -97,6 +98,24 @@ def ledger(url: str | None, key: str | None) -> Api:
     if not token:
         raise NoKey("say which key to read with: --key, or REDRESS_KEY")
     return Api((url or f"http://{stack.host}:{stack.ledger_port}").rstrip("/"), token)
+
+
+def download(api: Api, path: str, file: Path) -> None:
+    """An export of the ledger into a file. Raises ApiRefused, Unreachable."""
+    headers = {"Authorization": f"Bearer {api.key}"}
+    try:
+        with (
+            httpx.Client(base_url=api.url, headers=headers, timeout=SECONDS) as client,
+            client.stream("GET", path) as answer,
+            file.open("wb") as out,
+        ):
+            if not answer.is_success:
+                problem = json.loads(answer.read())
+                raise ApiRefused(str(problem.get("code", "refused")), str(problem.get("detail", answer.status_code)))
+            for chunk in answer.iter_bytes():
+                out.write(chunk)
+    except (httpx.HTTPError, ValueError) as error:
+        raise Unreachable(f"{api.url} does not answer: {error}", url=api.url) from None
 
 
 def verifiers(public_key: str | None, settings: Settings | None = None) -> list[Verifier]:

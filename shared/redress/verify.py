@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import msgspec
@@ -12,7 +13,19 @@ from rich.progress import Progress
 
 from ledger.exports import verify_database, verify_file
 from ledger.verification import Result
-from redress.reading import AsJson, DatabaseUrl, PublicKey, connected, progress_console, say, settings_for, verifiers
+from redress.reading import (
+    AsJson,
+    DatabaseUrl,
+    PublicKey,
+    ReadKey,
+    connected,
+    download,
+    ledger,
+    progress_console,
+    say,
+    settings_for,
+    verifiers,
+)
 
 app = typer.Typer()
 
@@ -21,10 +34,20 @@ Export = Annotated[
     typer.Option("--export", metavar="FILE", exists=True, dir_okay=False, help="An export; needs nothing else."),
 ]
 
+Url = Annotated[
+    str | None, typer.Option("--url", help="A running ledger, for operators: the log is fetched and verified here.")
+]
+
 
 @app.command()
 def verify(
-    export: Export = None, database: DatabaseUrl = None, public_key: PublicKey = None, json_: AsJson = False
+    *,
+    export: Export = None,
+    database: DatabaseUrl = None,
+    url: Url = None,
+    key: ReadKey = None,
+    public_key: PublicKey = None,
+    json_: AsJson = False,
 ) -> None:
     """Verifies every hash, chain and position, and the Merkle roots in the signed checkpoints.
 
@@ -33,6 +56,12 @@ def verify(
     if export is not None:
         header, result = verify_file(export, verifiers(public_key))
         scope = header.scope
+    elif url is not None:
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "log.jsonl"
+            download(ledger(url, key), "/v1/export", file)
+            header, result = verify_file(file, verifiers(public_key))
+            scope = header.scope
     else:
         scope, result = "log", asyncio.run(_verified(database, public_key, quiet=json_))
     if json_:

@@ -29,6 +29,7 @@ from complaints.commands import OpenDuty, Sender
 from complaints.identity import duties_stream
 from complaints.merkle import verify_inclusion
 from ledger import models
+from ledger.exports import verify_file
 from ledger.files import Files
 from ledger.projections.model import Model
 from ledger.rebuild import rebuild
@@ -379,3 +380,38 @@ async def test_the_log_is_verified_exported_and_rebuilt_on_the_command_line(depl
     assert (code, text.splitlines()[-1]) == (0, "everything holds")
     code, text = await redress(deployed, "rebuild", "duties", "--database", url, "--json")
     assert (code, json.loads(text)["model"]) == (0, "duties")
+
+
+async def test_an_export_over_http_is_for_those_who_may_read_it(deployed: World, tmp_path: Path) -> None:
+    case = await deployed.receive()
+    file = tmp_path / "case.jsonl"
+    file.write_bytes((await deployed.read("/v1/export", case=case)).content)
+    header, result = verify_file(file)
+    assert (header.scope, result.holds, result.streams) == (f"case:{case}", True, 1)
+    assert "Zhang" not in file.read_text()
+    assert (await deployed.read("/v1/export", case=case, key="other")).status_code == 404
+    assert (await deployed.read("/v1/export", desk="plain", key="other")).status_code == 404
+    assert (await deployed.read("/v1/export")).json()["code"] == "scope-missing"
+    code, text = await redress(
+        deployed, "verify", "--url", deployed.ledger.url, "--key", deployed.keys["operator"], "--json"
+    )
+    assert (code, json.loads(text)["scope"]) == (0, "log")
+
+
+async def test_what_was_erased_reads_as_erased_and_the_rest_stands(deployed: World) -> None:
+    await deployed.open_desk("erasing")
+    case = await deployed.receive("erasing", complainant="Li Si")
+    file = await deployed.got(f"/v1/complaints/{case}/case-file", key="erasing")
+    assert (file["complainant"], file["facts"]["content"]) == ("Li Si", "It leaks.")
+    await deployed.command(case, "assign", by=LEAD, key="erasing")
+    await deployed.command(case, "resolve", key="erasing")
+    await deployed.command(case, "close", key="erasing")
+    deployed.ahead += timedelta(days=4 * 366)
+    protection = {"person": "da", "role": "data_protection"}
+    await deployed.command(case, "erase-subject", by=protection, key="erasing", subject="Li Si", reason="asked for")
+    deployed.ahead -= timedelta(days=4 * 366)
+    await deployed.settled()
+    answer = await deployed.read(f"/v1/complaints/{case}/case-file", key="erasing")
+    assert "Li Si" not in answer.text
+    assert answer.json()["facts"] == {"content": {"$erased": True}, "subject": "repair"}
+    assert answer.json()["history"][0]["hash"] == file["history"][0]["hash"]
