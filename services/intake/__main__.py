@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from random import uniform
 
 import asyncpg
 
 from complaints.adapters.command_consumer import CommandConsumer
-from complaints.adapters.database import pool
+from complaints.adapters.database import passing, pool
 from complaints.adapters.desks import Desks
 from complaints.adapters.event_store import PostgresEventStore
 from complaints.adapters.kafka import open_producer
@@ -24,6 +27,10 @@ from intake.commands import Parts, consume
 from intake.reading import Limits
 
 NAME = "intake"
+TRIES = 30
+"""How often a command is decided while other processes keep writing to its case first; a few seconds altogether."""
+EVERY = 2.0
+"""Seconds between two looks at the database, and for which one may take."""
 
 
 class IntakeService(Service):
@@ -44,12 +51,15 @@ def build(settings: Settings, *, now: Now = utc_now) -> IntakeService:
             stack.push_async_callback(connections.close)
             parts = await _parts(settings, connections, now, stack)
             await parts.handler.recover()
+            database = Reachable(connections)
+            service.health.add("database", database.why_not_ready)
+            service.spawn(database.run(), name="database")
             if settings.intake.consumes_commands:
                 commands = CommandsFromKafka(settings.kafka, connections, partial(consume, parts))
                 service.follows(commands)
-                service.health.add("commands", commands.why_not_ready)
                 service.spawn(commands.run(), name="commands")
             app = create_app(parts, service.health)
+            gc.freeze()  # what is there now stays: it need not be looked through again and again
             port = await stack.enter_async_context(serving(app, settings.http.host, settings.http.intake_port))
             running.url = f"http://{settings.http.host}:{port}"
             yield
@@ -65,12 +75,45 @@ async def _parts(settings: Settings, connections: asyncpg.Pool, now: Now, stack:
         store=store, database_url=settings.database.url, pool=connections, sealing=sealing, now=now
     )
     stack.push_async_callback(desks.stop)
-    handler = Handler(store=store, desks=desks, sealer=sealing, now=now)
-    return Parts(handler=handler, store=store, desks=desks, opener=sealing, now=now, limits=Limits())
+    handler = Handler(store=store, desks=desks, sealer=sealing, now=now, tries=TRIES, pause=_pause)
+    limits = Limits(body=settings.intake.largest_body, text=settings.intake.longest_text)
+    return Parts(handler=handler, store=store, desks=desks, opener=sealing, now=now, limits=limits)
+
+
+async def _pause(tries: int) -> None:
+    """Another process was first: the longer it keeps being so, the longer it is let go on."""
+    await asyncio.sleep(uniform(0, 0.005 * tries))  # noqa: S311 - spreads the tries, keeps no secret
+
+
+class Reachable:
+    """Asks the database now and then, so that readiness need not wait for an answer."""
+
+    def __init__(self, connections: asyncpg.Pool) -> None:
+        self._connections = connections
+        self._trouble: str | None = None
+
+    async def run(self) -> None:
+        """Asks until it is cancelled."""
+        while True:
+            try:
+                await self._connections.fetchval("SELECT 1", timeout=EVERY)
+                self._trouble = None
+            except Exception as error:
+                if not passing(error):
+                    raise
+                self._trouble = type(error).__name__
+            await asyncio.sleep(EVERY)
+
+    def why_not_ready(self) -> str | None:
+        """None while it answers; else what it said last."""
+        return self._trouble
 
 
 class CommandsFromKafka:
-    """The consumer of commands, which waits for a cluster that is away without keeping anybody else waiting."""
+    """The consumer of commands, which waits for a cluster that is away without keeping anybody else waiting.
+
+    HTTP is served whatever the broker does, so its absence makes intake no less ready.
+    """
 
     def __init__(self, kafka: Kafka, connections: asyncpg.Pool, handle: Callable[..., Awaitable[None]]) -> None:
         self._kafka, self._connections, self._handle = kafka, connections, handle
@@ -87,10 +130,6 @@ class CommandsFromKafka:
     async def caught_up(self) -> bool:
         """Whether every command that is on the topic now has been decided."""
         return self._consumer is not None and await self._consumer.caught_up()
-
-    def why_not_ready(self) -> str | None:
-        """None: HTTP is served whatever the broker does, so its absence makes intake no less ready."""
-        return None
 
 
 if __name__ == "__main__":

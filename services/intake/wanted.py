@@ -115,11 +115,11 @@ def _instant(value: object) -> datetime | None:
 
 
 def _is_id(complaint: str) -> bool:
+    """Whether it is an id as answers give it; other ways to write a UUID may be somebody's labels."""
     try:
-        UUID(complaint)
+        return str(UUID(complaint)) == complaint.lower()
     except ValueError:
         return False
-    return True
 
 
 def _resolved(complaint: str, desk: str | None) -> str:

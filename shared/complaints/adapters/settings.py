@@ -124,6 +124,10 @@ class Intake(BaseSettings):
     consumes_commands: bool = Field(
         True, description="Takes the services' commands from Kafka as well; else HTTP only."
     )
+    largest_body: int = Field(
+        2 * 2**20, ge=2**10, le=5 * 2**20, description="The most bytes of a request's body, or of a line in bulk."
+    )
+    longest_text: int = Field(100_000, ge=100, description="The most characters of one text in a request.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,6 +145,13 @@ async def test_lines_without_an_end_with_windows_ends_and_blank_ones_are_taken_a
     assert [(result["line"], result["status"]) for result in results] == [(1, 201), (4, 201)]
 
 
+async def test_a_digest_is_a_label_and_no_id(api: Api) -> None:
+    label = "0cc175b9c0f1b6a831c399e269772661"
+    results = await api.bulk(receipt(label), command(label, "resolve"))
+    assert [result["status"] for result in results] == [201, 200]
+    assert {result["id"] for result in results} == {str(complaint_id("plain", label))}
+
+
 async def test_nothing_in_nothing_out(api: Api) -> None:
     assert await api.bulk() == []
 
