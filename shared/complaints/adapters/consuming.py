@@ -149,13 +149,17 @@ class Consumer(Generic[T, C]):
 
     async def _take(self, consumer: AIOKafkaConsumer, at: TopicPartition, messages: Sequence[Message]) -> None:
         began = time.perf_counter()
+        if at not in self._read:  # dealt out anew while we waited: it is read again from its place
+            return
         if messages[0].offset != self._read[at].next_offset and not await self._prove(consumer, at, messages[0]):
             return
         taken = await self._effects.take(at.partition, messages)
         if taken.misplaced:
             self._unplaced.add(at)
             return
-        self._read[at] = self._read[at].after(messages[-1])
+        if (place := self._read.get(at)) is None:  # dealt out anew meanwhile; what was used is noted in the inbox
+            return
+        self._read[at] = place.after(messages[-1])
         if taken.gap is not None:
             self._stop(consumer, at, f"version {taken.gap.version} of a stream came before the one below it", taken.gap)
         SECONDS.labels(self.name, self.topic).observe(time.perf_counter() - began)
