@@ -73,6 +73,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 INITIAL: Final = Case()
 
+TELLING: Final = (
+    ComplaintReceived, FactsRecorded, Decision, ComplaintCounted, ItemAdded, StepOpened, StepLapsed, StepWaived,
+    StepsReopened, Record, NoticeFailed, HoldPlaced, HoldLifted, AssigneeNamed, AssigneeLacking, PackChanged,
+)  # fmt: skip
+"""The events that change a case as routing sees it; of all others only the version is noted."""
+
 _MAY_HELP: Final = (FactsRecorded, Decision, HoldLifted, ItemAdded, Record, StepWaived, PackChanged)
 """After one of these a record that was refused may be taken: the system asks again."""
 

@@ -13,6 +13,7 @@ from complaints.adapters.desk_views import LoggedViews
 from complaints.adapters.records import Message, stored_event
 from complaints.codec import Recorded, decode
 from complaints.desk_events import (
+    DESK_EVENT_TYPES,
     DepartmentRemoved,
     DepartmentSet,
     FallbackSet,
@@ -23,11 +24,12 @@ from complaints.desk_events import (
     PersonLeft,
     PersonReturned,
 )
+from complaints.events import EVENT_TYPES
 from complaints.ports import Now
 from routing import tables
 from routing.answering import Grounds, answer
-from routing.cases import evolve
-from routing.matters import Matters
+from routing.cases import TELLING, evolve
+from routing.matters import RELEVANT, Matters
 from routing.tables import File, Outgoing
 
 SETTLING: Final = timedelta(seconds=60)
@@ -41,8 +43,18 @@ _MAY_HELP: Final = (
 """After these somebody may act where nobody could; an absence may bring a deputy."""
 
 
-def recorded(message: Message) -> Recorded:
-    """The event in a record. Raises: Undecodable."""
+_OF_USE: Final = frozenset(
+    name
+    for name, kind in (EVENT_TYPES | DESK_EVENT_TYPES).items()
+    if issubclass(kind, (*TELLING, *RELEVANT, *_OF_A_PERSON, *_MAY_HELP, PackAdopted))
+)
+
+
+def recorded(message: Message) -> Recorded | None:
+    """The event in a record; None where it is of no use here, which is seen without reading it. Raises: Undecodable."""
+    name = message.headers.get("ce_type", "")
+    if (name.replace("case.", "complaint.", 1) if name.startswith("case.") else name) not in _OF_USE:
+        return None
     return decode(stored_event(message))
 
 
@@ -64,14 +76,15 @@ class Routing:
         self._views, self._matters, self._now, self._send, self._look = views, matters, now, send, look
         self._handled: list[tuple[Sequence[Recorded], Outgoing]] = []  # not known to be committed yet
 
-    async def handle(self, connection: asyncpg.Connection, records: Sequence[Recorded]) -> None:
+    async def handle(self, connection: asyncpg.Connection, records: Sequence[Recorded | None]) -> None:
         """Takes in events, in order of their stream. Raises: Poison, Transient."""
-        for record in records:
+        told = [record for record in records if record is not None]
+        for record in told:
             if record.category == "desk":
                 await self._desk_changed(connection, record)
-        of_cases = [record for record in records if record.category == "complaint"]
+        of_cases = [record for record in told if record.category == "complaint"]
         if of_cases:
-            self._handled.append((records, await self._take_in(connection, of_cases)))
+            self._handled.append((told, await self._take_in(connection, of_cases)))
 
     async def _take_in(self, connection: asyncpg.Connection, records: Sequence[Recorded]) -> Outgoing:
         now = self._now()
@@ -82,7 +95,7 @@ class Routing:
         counts = await self._matters.note(connection, grounds, records, now)
         return await answer(connection, grounds, list(files.values()), now, counts)
 
-    def committed(self, records: Sequence[Recorded]) -> None:
+    def committed(self, records: Sequence[Recorded | None]) -> None:
         """These are done: what was put into the outbox for them may go, what was for others was rolled back."""
         done = {id(record) for record in records}
         for taken, outgoing in self._handled:

@@ -74,7 +74,7 @@ class Matters:
         for record in relevant:
             stream = record.stream_id
             sheet = changes[stream].after if stream in changes else known.get(stream)
-            again += _overtaken(sheet, record, at)
+            again += overtaken(sheet, record, at)
             after = await self._after(grounds, sheet, record)
             if after is not None and after != sheet:
                 changes[stream] = Change(known.get(stream), after, record)
@@ -203,7 +203,7 @@ async def _facts(grounds: Grounds, desk: str, version: int) -> frozenset[str]:
     return shared_facts(own) | shared_facts(current)
 
 
-def _overtaken(sheet: Sheet | None, record: Recorded, at: datetime) -> list[CommandRecord]:
+def overtaken(sheet: Sheet | None, record: Recorded, at: datetime) -> list[CommandRecord]:
     """The last count again, where an older one has come after it."""
     event = record.event
     if sheet is None or not isinstance(event, ComplaintCounted):

@@ -56,6 +56,13 @@ class Disarm:
 
 Change = Arm | Disarm
 
+ARMING: Final = (
+    ClockStarted, ClockExtended, ClockResumed, ClockRecomputed, ClockPaused, ClockStopped, ClockCancelled,
+    ClockBreached, ClockExpired, ClockWarned, BreachWithdrawn, StepScheduled, StepOpened, StepLapsed, StepWaived,
+    StepsReopened, Record, DutyOpened, DutyRecorded, DutyBreached, DutyLapsed,
+)  # fmt: skip
+"""The events that arm or disarm anything."""
+
 
 def changes(event: Event) -> Iterator[Change]:  # noqa: C901, PLR0912 - one arm a kind of event
     """What an event of a case, or of a desk's duties, does to timers."""

@@ -4,14 +4,17 @@ Every due instant that any event of the log names is noted, whatever has become 
 stream is replayed and the engine says what is due. So a timer that was never armed, armed wrongly, or lost is found, as
 is a command that had no effect. What stands so at two looks is counted, alarmed, and armed at once.
 
-Each instant costs one replay of one stream, once it has passed: the cost grows with what falls due.
+A decision settles everything that was due before it. So an instant with a later event in its stream is settled, and so
+is one at which something ran out; only the others are replayed, once each. The cost grows with what falls due, and the
+auditor rests longer than it works.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, cast
@@ -46,10 +49,15 @@ _LOOK_EVERY: Final = 10.0
 _SECOND_LOOK: Final = timedelta(seconds=10)
 _PAGE: Final = 5000
 _PORTION: Final = 100
+_REST: Final = 4.0
+"""How long it rests after a portion of its work, by the time that took: it shares a processor with the timers."""
 
 NAMES_INSTANTS: Final = (
     "clock.started", "clock.recomputed", "clock.extended", "clock.resumed", "step.scheduled", "duty.opened",
 )  # fmt: skip
+
+RAN_OUT: Final = ("clock.breached", "clock.expired", "clock.warned", "duty.breached", "duty.lapsed")
+"""What happens at a due instant and, dated so, only because it was due."""
 
 
 class Instants(msgspec.Struct):
@@ -88,7 +96,7 @@ class Auditor:
     async def run(self) -> None:
         """Audits until it is cancelled."""
         while True:
-            await self._patience.until_done(self._audit)
+            await self._patience.until_done(lambda: self._audit(rest=_REST))
             await asyncio.sleep(_LOOK_EVERY)
 
     def why_not_ready(self) -> str | None:
@@ -100,11 +108,12 @@ class Auditor:
         await self._audit()
         return self._unfired
 
-    async def _audit(self) -> None:
-        while await self._note():
-            pass
-        while await self._check():
-            pass
+    async def _audit(self, rest: float = 0.0) -> None:
+        for work in (self._note, self._check):
+            began = time.monotonic()
+            while await work():
+                await asyncio.sleep(rest * (time.monotonic() - began))
+                began = time.monotonic()
         row = await self._pool.fetchrow("SELECT count(*) AS n, min(due_at) AS oldest FROM sla.audit WHERE unfired")
         self._unfired = row["n"]
         UNFIRED.set(self._unfired)
@@ -140,7 +149,7 @@ class Auditor:
         return bool(upto < head)
 
     async def _check(self) -> bool:
-        """Looks at a portion of the streams of which an instant has passed; False when there is none."""
+        """Looks at a portion of the instants that have passed; False when there is none."""
         now = self._now()
         async with self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(
@@ -149,7 +158,8 @@ class Auditor:
                 now,
                 _PORTION,
             )
-            for stream, of_stream in _by_stream(rows).items():
+            settled = await _settled(connection, rows)
+            for stream, of_stream in _by_stream(row for row in rows if _key(row) not in settled).items():
                 await self._check_stream(connection, stream, of_stream, now)
         return len(rows) == _PORTION
 
@@ -196,6 +206,24 @@ class Auditor:
             next_at = next_due(replay(cast("CaseEvent", record.event) for record in records))
         last: Recorded = records[-1]
         return Finding(next_at, last.version, records[0].meta.imported, last.desk)
+
+
+def _key(row: asyncpg.Record) -> tuple[UUID, datetime]:
+    return UUID(bytes=row["stream"].bytes), row["due_at"]
+
+
+async def _settled(connection: asyncpg.Connection, rows: Sequence[asyncpg.Record]) -> set[tuple[UUID, datetime]]:
+    """Forgets the instants that the log itself shows to be settled; answers which."""
+    gone = await connection.fetch(
+        "DELETE FROM sla.audit a USING unnest($1::uuid[], $2::timestamptz[]) d(stream, due_at) "
+        "WHERE a.stream = d.stream AND a.due_at = d.due_at AND EXISTS ("
+        "SELECT FROM es.event e WHERE e.stream_id = d.stream AND (e.occurred_at > d.due_at "
+        "OR (e.occurred_at = d.due_at AND e.type = ANY($3::text[])))) RETURNING a.stream, a.due_at",
+        [row["stream"] for row in rows],
+        [row["due_at"] for row in rows],
+        list(RAN_OUT),
+    )
+    return set(map(_key, gone))
 
 
 def _by_stream(rows: Iterable[asyncpg.Record]) -> Mapping[UUID, list[asyncpg.Record]]:

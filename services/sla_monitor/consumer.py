@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import asyncpg
 
 from complaints.adapters.records import Message, stored_event
 from complaints.codec import Recorded, decode
-from complaints.desk_events import AnswerWithdrawn, CalendarPublished, PackAdopted, ParameterSet, ReadingChosen
+from complaints.desk_events import (
+    DESK_EVENT_TYPES,
+    AnswerWithdrawn,
+    CalendarPublished,
+    PackAdopted,
+    ParameterSet,
+    ReadingChosen,
+)
 from complaints.events import (
+    EVENT_TYPES,
     CalendarApplied,
     ComplaintClosed,
     ComplaintReceived,
@@ -20,16 +29,28 @@ from complaints.events import (
 )
 from complaints.ports import Now
 from sla_monitor import timers
-from sla_monitor.arming import period_name
+from sla_monitor.arming import ARMING, period_name
 from sla_monitor.monitor import LOOK_EVERY
 from sla_monitor.timers import ARMED
 
-CHANGES_DUTIES = (PackAdopted, ParameterSet, ReadingChosen, AnswerWithdrawn, CalendarPublished)
+CHANGES_DUTIES: Final = (PackAdopted, ParameterSet, ReadingChosen, AnswerWithdrawn, CalendarPublished)
 """Changes of a desk on which the periods of its duties depend."""
 
+_OF_CASES: Final = (ComplaintReceived, ComplaintClosed, ComplaintReopened, CalendarApplied)
 
-def recorded(message: Message) -> Recorded:
-    """The event in a record. Raises: Undecodable."""
+
+_OF_USE: Final = frozenset(
+    name
+    for name, kind in (EVENT_TYPES | DESK_EVENT_TYPES).items()
+    if issubclass(kind, (*ARMING, *_OF_CASES, *CHANGES_DUTIES))
+)
+
+
+def recorded(message: Message) -> Recorded | None:
+    """The event in a record; None where it is of no use here, which is seen without reading it. Raises: Undecodable."""
+    name = message.headers.get("ce_type", "")
+    if (name.replace("case.", "complaint.", 1) if name.startswith("case.") else name) not in _OF_USE:
+        return None
     return decode(stored_event(message))
 
 
@@ -39,12 +60,12 @@ class Projection:
     def __init__(self, *, now: Now, woken: Callable[[], None]) -> None:
         self._now, self._woken = now, woken
 
-    async def handle(self, connection: asyncpg.Connection, records: Sequence[Recorded]) -> None:
+    async def handle(self, connection: asyncpg.Connection, records: Sequence[Recorded | None]) -> None:
         """Takes in events, in order of their stream."""
-        now = self._now()
-        earliest = await timers.project(connection, [record for record in records if record.category != "desk"], now)
-        await _note_cases(connection, [record for record in records if record.category == "complaint"], now)
-        for record in records:
+        now, told = self._now(), [record for record in records if record is not None]
+        earliest = await timers.project(connection, [record for record in told if record.category != "desk"], now)
+        await _note_cases(connection, [record for record in told if isinstance(record.event, _OF_CASES)], now)
+        for record in told:
             if isinstance(record.event, DutyOpened):
                 await connection.execute(
                     "INSERT INTO sla.period (desk, name) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -56,7 +77,7 @@ class Projection:
         if earliest is not None and earliest < now + LOOK_EVERY:
             await connection.execute(f"NOTIFY {ARMED}")
 
-    def committed(self, _: Sequence[Recorded]) -> None:
+    def committed(self, _: Sequence[Recorded | None]) -> None:
         """A batch is done: something may be due."""
         self._woken()
 
@@ -87,13 +108,18 @@ async def _note_cases(connection: asyncpg.Connection, records: Sequence[Recorded
                 calendars[record.stream_id] = event.version
             case _:
                 pass
-    await connection.executemany(
-        "INSERT INTO sla.case_file (complaint, desk, kind, calendar, asked) VALUES ($1, $2, $3, $4, $4) "
-        "ON CONFLICT DO NOTHING",
-        received,
-    )
-    await connection.executemany("UPDATE sla.case_file SET open = $2 WHERE complaint = $1", list(ends.items()))
-    await connection.executemany("UPDATE sla.case_file SET calendar = $2 WHERE complaint = $1", list(calendars.items()))
+    if received:
+        await connection.executemany(
+            "INSERT INTO sla.case_file (complaint, desk, kind, calendar, asked) VALUES ($1, $2, $3, $4, $4) "
+            "ON CONFLICT DO NOTHING",
+            received,
+        )
+    if ends:
+        query = "UPDATE sla.case_file SET open = $2 WHERE complaint = $1"
+        await connection.executemany(query, list(ends.items()))
+    if calendars:
+        query = "UPDATE sla.case_file SET calendar = $2 WHERE complaint = $1"
+        await connection.executemany(query, list(calendars.items()))
     if received or any(ends.values()):
         await _notice_other_calendars(connection, [*(row[0] for row in received), *ends], now)
 

@@ -10,12 +10,16 @@ from pathlib import Path
 from secrets import token_hex
 from uuid import UUID
 
+import msgspec
 import pytest
 
+from complaints.adapters.records import CommandRecord
 from complaints.adapters.service import utc_now
+from complaints.commands import SYSTEM
 from intake.__main__ import build as intake
 from intake.relay import build as relay
 from routing.__main__ import build as routing
+from tests.contracts.bus import running
 from tests.contracts.town import Town, people, until
 
 STAFF = [*people(("an", "agent"), ("bo", "agent"), ("cy", "agent"), ("di", "agent"), ("lei", "desk_lead"))]
@@ -298,3 +302,30 @@ async def test_routing_killed_in_the_middle_loses_nothing_and_doubles_nothing(
     finally:
         servers.drop_database(postgres_url, name)
         servers.delete_topics(kafka_bootstrap_servers, prefix)
+
+
+async def test_what_a_process_that_died_has_left_in_the_outbox_is_sent_by_another(town: Town) -> None:
+    from complaints.adapters.kafka import Topics, open_producer
+    from routing.outbox import Outbox
+
+    record = CommandRecord(
+        id=UUID(int=7),
+        desk="one",
+        complaint=str(UUID(int=8)),
+        command="record-count",
+        by=SYSTEM,
+        data={"count": "left"},
+    )
+    async with open_producer(town.settings.kafka, client="left") as producer:
+        outbox = Outbox(pool=town.pool, producer=producer, topics=Topics(town.settings.kafka.topic_prefix))
+        await town.pool.execute(
+            "INSERT INTO routing.outbox (record, put_at) VALUES ($1, now() - interval '1 minute')",
+            msgspec.json.encode(record),
+        )
+        async with running(outbox.run()):
+
+            async def sent() -> bool:
+                return any(command.data == record.data for command in await town.commands("record-count"))
+
+            await until(sent)
+            await until(outbox.caught_up)

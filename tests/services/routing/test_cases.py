@@ -10,7 +10,7 @@ import pytest
 from complaints.complaint import Complaint, item_fact
 from complaints.personal import Sealed
 from complaints.procedure.model import Procedure
-from routing.cases import INITIAL, Case, evolve, replay
+from routing.cases import INITIAL, TELLING, Case, evolve, replay
 from tests.expectations import NAMES, story
 from tests.spec import at, given, pack, receive, record, say
 
@@ -51,6 +51,15 @@ def test_what_is_kept_of_a_case_reads_back_as_it_was(name: str) -> None:
     for history in world.histories.values():
         case = replay(history)
         assert msgspec.json.decode(msgspec.json.encode(case), type=Case) == case
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_events_that_are_not_read_change_nothing_that_routing_sees(name: str) -> None:
+    for history in story(name).world().histories.values():
+        whole = INITIAL
+        for version, event in enumerate(history, 1):
+            before, whole = whole, evolve(whole, event, version)
+            assert isinstance(event, TELLING) or msgspec.structs.replace(whole, version=before.version) == before
 
 
 def slip() -> Procedure:

@@ -13,7 +13,7 @@ from complaints.deciding import next_due
 from complaints.duties import EMPTY, evolve_duty
 from complaints.duties import next_due as next_missed
 from complaints.events import CaseEvent, Event
-from sla_monitor.arming import Arm, changes, period_name, period_of
+from sla_monitor.arming import ARMING, Arm, changes, period_name, period_of
 from tests.domain.deciding.lives import EVERYTHING, Move, again, live, moves, punctually
 from tests.expectations import NAMES, story
 
@@ -49,6 +49,7 @@ def agrees(events: Iterable[CaseEvent]) -> None:
     for event in events:
         state = evolve(state, event)
         armed.take(event)
+        assert isinstance(event, ARMING) or not list(changes(event))
         assert armed.after(event.at) == next_due(state), event
 
 
