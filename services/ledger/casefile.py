@@ -15,6 +15,7 @@ from complaints.codec import Recorded, builtins, wire
 from complaints.complaint import Complaint
 from complaints.events import Clause, Event
 from complaints.explanations import explanations
+from complaints.personal import CUSTOMER
 from complaints.ports import StoredEvent
 from complaints.procedure.model import Procedure
 from complaints.verdicts import Verdict, verdicts, worst
@@ -33,7 +34,8 @@ def case_file(case: Case, viewer: Viewer) -> dict[str, Any]:
     """The document, as this viewer may see it."""
     hidden = viewer.hidden(case.procedure, case.calendar, case.state)
     texts = Texts(case.procedure)
-    secrets = frozenset() if viewer.sees_names else personal_texts(case)
+    nameless = COMPLAINANT in hidden or not viewer.sees_names
+    secrets = personal_texts(case) if nameless else frozenset[str]()
     found = [_plain(one, secrets) for one in verdicts(case.procedure, case.calendar, case.events, case.at)]
     kept_back = hidden if viewer.sees_names else hidden | case.procedure.personal
     clocks = explanations(case.procedure, case.calendar, case.state, case.at, ended=True)
@@ -82,7 +84,14 @@ def shown_event(row: StoredEvent, record: Recorded, hidden: frozenset[str]) -> d
         if isinstance(data.get(field), dict):
             data = {**data, field: cut(data[field], hidden)}
     if COMPLAINANT in hidden:
-        data = {name: value for name, value in data.items() if name not in (COMPLAINANT, "contact")}
+        customers = (
+            ("person",) if record.meta.by.role == CUSTOMER else ()
+        )  # whoever acts as customer is the complainant
+        data = {name: value for name, value in data.items() if name not in (COMPLAINANT, "contact", *customers)}
+        event = {
+            **event,
+            "by": {"person": WITHHELD if customers else record.meta.by.person, "role": record.meta.by.role},
+        }
     if {data.get("fact"), data.get("count")} & hidden:
         data = {name: value for name, value in data.items() if name not in ("to", "was", "value")}
     return {**event, "data": data, "inputs": cut(event["inputs"], hidden)}

@@ -10,12 +10,13 @@ from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from complaints.adapters.desk_views import LoggedViews
+from complaints.adapters.inbox import Poison
 from complaints.adapters.records import Message, stored_event
 from complaints.codec import Recorded, decode
 from complaints.ports import Now
 from ledger import models, reports
 from ledger.files import Files
-from ledger.projections.model import Model
+from ledger.projections.model import Model, NotShown
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Projector:
         self._models = {model.name: model for model in known}
 
     async def handle(self, connection: AsyncConnection, records: Sequence[Recorded]) -> None:
-        """Writes what these events change. Raises: Undecodable, Transient."""
+        """Writes what these events change. Raises: Undecodable, Poison, Transient."""
         for record in records:
             if record.category == "desk":
                 self._views.learn(record.desk, record.version)
@@ -55,7 +56,10 @@ class Projector:
         for target in await models.targets(connection):
             model = self._models.get(target.name)
             if model is not None:  # a model that only another release knows is none of ours
-                await model.write(connection, target.schema, files)
+                try:
+                    await model.write(connection, target.schema, files)
+                except NotShown as error:
+                    raise Poison(error.why, **error.data) from error
 
     def committed(self, records: Sequence[Recorded]) -> None:
         """A batch is done."""

@@ -11,9 +11,10 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from complaints.errors import Undecodable
 from ledger import models
-from ledger.files import Files
-from ledger.projections.model import Model, Target
+from ledger.files import File, Files
+from ledger.projections.model import Model, NotShown, Target
 
 logger = logging.getLogger(__name__)
 
@@ -35,22 +36,47 @@ async def rebuild(
     Whatever is in the log when the version begins is written here; whatever comes after, by the consumer, which writes
     to both from then on. A stream that both write ends as the later of the two says.
 
-    Raises: NotBuilt where another rebuild was begun after this one; StoreUnavailable, Undecodable.
+    A stream that cannot be read or shown is left out, and the log says which.
+
+    Raises: NotBuilt where another rebuild was begun after this one; StoreUnavailable.
     """
     target = await models.begin(engine, model)
     logger.info("rebuild.begun", extra={"model": target.name, "version": target.version})
     total = await pool.fetchval("SELECT count(*) FROM es.stream WHERE category <> 'desk'")
-    after, done = UUID(int=0), 0
+    after, done, left_out = UUID(int=0), 0, 0
     while streams := await _streams(pool, after):
-        found = [file for stream in streams if (file := await files.load(stream)) is not None]
-        async with engine.begin() as connection:
-            await _still_ours(connection, target)
-            await model.write(connection, target.schema, found)
+        found = [file for stream in streams if (file := await _read(files, stream)) is not None]
+        try:
+            await _write(engine, model, target, found)
+        except NotShown:
+            for file in found:
+                try:
+                    await _write(engine, model, target, [file])
+                except NotShown:  # the consumer has put it with the dead letters, too
+                    logger.error("rebuild.left-out", extra={"model": target.name, "stream": str(file.stream)})  # noqa: TRY400
+                    left_out += 1
         after, done = streams[-1], done + len(streams)
         progress(done, total)
     await models.flip(engine, target)
-    logger.info("rebuild.done", extra={"model": target.name, "version": target.version, "streams": done})
+    logger.info(
+        "rebuild.done", extra={"model": target.name, "version": target.version, "streams": done, "left_out": left_out}
+    )
     return target
+
+
+async def _read(files: Files, stream: UUID) -> File | None:
+    """A stream; None for one that cannot be read, which the consumer has put with the dead letters, too."""
+    try:
+        return await files.load(stream)
+    except Undecodable:
+        logger.exception("rebuild.undecodable", extra={"stream": str(stream)})
+        return None
+
+
+async def _write(engine: AsyncEngine, model: Model, target: Target, found: Sequence[File]) -> None:
+    async with engine.begin() as connection:
+        await _still_ours(connection, target)
+        await model.write(connection, target.schema, found)
 
 
 async def _streams(pool: asyncpg.Pool, after: UUID) -> Sequence[UUID]:

@@ -133,3 +133,14 @@ async def test_an_operator_chooses_a_desk(deployed: World) -> None:
         answer = await client.post("/login", data={"key": deployed.keys["operator"]})
         links = {said.get("href") for tag, said in Page(answer.text).tags if tag == "a"}
         assert {"/desks/plain/board", "/desks/other/board"} <= links
+
+
+async def test_a_value_that_is_sealed_from_the_key_is_told_as_such(deployed: World) -> None:
+    case = await deployed.receive()
+    deployed.keys["nobody"] = await deployed.key("plain", frontend="audit", roles=[], scopes=["read"])
+    await deployed.settled()
+    async with httpx.AsyncClient(base_url=deployed.ledger.url, timeout=60) as client:
+        await client.post("/login", data={"key": deployed.keys["nobody"]})
+        page = Page((await client.get(f"/complaints/{case}?lang=en")).text)
+    assert "content: ‹sealed›" in page.text
+    assert "leaks" not in page.text

@@ -23,7 +23,7 @@ from complaints.adapters import database
 from complaints.adapters.checkpoints import Checkpointer
 from complaints.adapters.event_store import PostgresEventStore
 from complaints.adapters.kafka import CommandSender, Topics, open_producer
-from complaints.adapters.signed_notes import Signer, open_note
+from complaints.adapters.signed_notes import load_signer, open_note
 from complaints.chain import Checkpoint, leaf
 from complaints.commands import OpenDuty, Sender
 from complaints.identity import duties_stream
@@ -249,7 +249,7 @@ async def test_a_key_that_speaks_for_nobody_sees_the_record_and_no_names(deploye
 # --- proof, rebuild, reports ---
 async def test_every_event_of_a_case_is_proven_to_lie_under_a_signed_checkpoint(deployed: World) -> None:
     case = await deployed.receive()
-    signer = Signer.generate("redress.example/log")
+    signer = load_signer(deployed.settings.files.checkpoint_key)  # the relay has made it
     await Checkpointer(deployed.pool, signer, now=deployed.now, longest=timedelta()).issue_due()
     proof = await deployed.got(f"/v1/complaints/{case}/proof")
     note = proof["checkpoint"]["note"]
@@ -415,3 +415,47 @@ async def test_what_was_erased_reads_as_erased_and_the_rest_stands(deployed: Wor
     assert "Li Si" not in answer.text
     assert answer.json()["facts"] == {"content": {"$erased": True}, "subject": "repair"}
     assert answer.json()["history"][0]["hash"] == file["history"][0]["hash"]
+
+
+HIDING = """
+pack: {id: 90-hiding, version: 1, title: 保密办法}
+milestones: {acknowledged: not-stated, assigned: not-stated, resolved: not-stated}
+roles:
+- {role: agent, title: 经办人, clause: 第一条}
+- {role: reviewer, title: 复核人, clause: 第一条}
+facts:
+- {fact: content, type: text, personal: true, clause: 第二条}
+- {fact: witness, type: text, clause: 第二条}
+intake:
+- {channels: [any], by: anyone, clause: 第二条}
+steps:
+- part: 办理
+  rows:
+  - {do: look, by: agent, clause: 第三条, when: 'witness != "nobody"'}
+  - {close: ended, by: agent, clause: 第三条}
+access:
+- {bar: no_names, clause: 第四条, hide: [witness, complainant], from: [reviewer]}
+"""
+
+
+async def test_what_a_clause_hides_from_a_role_is_in_no_answer_to_its_key(deployed: World) -> None:
+    await deployed.open_desk("hiding", pack=None, text=HIDING)
+    deployed.keys["review"] = await deployed.key("hiding", frontend="review", roles=["reviewer"], scopes=["read"])
+    case = await deployed.receive("hiding", facts={"content": "x", "witness": "li si"}, complainant="zhang")
+    await deployed.settled()
+    paths = (f"/v1/complaints/{case}/case-file", "/v1/desks/hiding/register", "/v1/desks/hiding/register?format=csv",
+             "/v1/desks/hiding/work")  # fmt: skip
+    for path in paths:
+        seen = (await deployed.read(path, key="review")).text
+        assert case in seen
+        assert "li si" not in seen
+        assert "zhang" not in seen
+    found = await deployed.got("/v1/desks/hiding/register", key="review", **{"fact.witness": "li si"})
+    assert found["entries"] == []
+    assert (await deployed.got("/v1/desks/hiding/register", key="review", text="li si"))["entries"] == []
+    assert "li si" in (await deployed.read(paths[0], key="hiding")).text
+    assert "li si" not in (await deployed.read(paths[0] + "?role=reviewer", key="hiding")).text
+    console = {"Cookie": f"redress_key={deployed.keys['review']}"}
+    async with deployed.reader(None) as client:
+        page = await client.get(f"/complaints/{case}", headers=console)
+        assert (page.status_code, "li si" in page.text) == (200, False)

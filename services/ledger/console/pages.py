@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
+from complaints.codec import builtins
 from complaints.desk_view import DeskView
 from complaints.errors import Malformed, Unknown
 from complaints.identity import EVERY_DESK
@@ -214,7 +215,7 @@ class Console:
             zone = ZoneInfo(present.view.timezone)
             past = Past(as_of=_typed(query, "as_of", zone), known_at=_typed(query, "known_at", zone))
         case = await self._parts.casebook.case(complaint, now, past) if past.asked else present
-        return self._page(request, "case.html", view=case.view, page="case", file=case_file(case, asks))
+        return self._page(request, "case.html", view=case.view, page="case", file=builtins(case_file(case, asks)))
 
     # --- what all of them have ---
     def problem(self, request: Request, problem: Problem) -> Response:

@@ -15,7 +15,14 @@ from sqlalchemy import MetaData, Table
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from complaints.errors import RedressError
 from ledger.files import File
+
+
+class NotShown(RedressError):
+    """A stream that no row can be made of: its desk, procedure or calendar is not there."""
+
+    code = "not-shown"
 
 
 class Model(Protocol):
@@ -29,7 +36,7 @@ class Model(Protocol):
         ...
 
     async def write(self, connection: AsyncConnection, schema: str, files: Sequence[File]) -> None:
-        """Brings the rows of these streams up to date."""
+        """Brings the rows of these streams up to date. Raises NotShown, Transient."""
         ...
 
 

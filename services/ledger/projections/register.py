@@ -32,11 +32,12 @@ from complaints.codec import builtins
 from complaints.complaint import Complaint
 from complaints.desk_view import compiled_calendar
 from complaints.desks import DeskViews
+from complaints.errors import Malformed, PackRefused, Rejected, Unknown
 from complaints.events import FactValue
 from complaints.procedure.model import Procedure
 from complaints.work import Case, Owed, Work, work
 from ledger.files import File
-from ledger.projections.model import upsert
+from ledger.projections.model import NotShown, upsert
 
 NAME: Final = "register"
 PARTS: Final = ("dated", "undated", "stale")
@@ -110,15 +111,18 @@ class Register:
         return tables(schema)
 
     async def write(self, connection: AsyncConnection, schema: str, files: Sequence[File]) -> None:
-        """Writes the rows of these cases. Raises: StoreUnavailable."""
+        """Writes the rows of these cases. Raises: NotShown, StoreUnavailable."""
         rows = [await self._row(file) for file in files if file.category == "complaint"]
         await upsert(connection, tables(schema).tables[f"{schema}.entry"], rows)
 
     async def _row(self, file: File) -> dict[str, Any]:
-        view = await self._views.at(file.desk, file.under)
-        current = await self._views.current(file.desk)
-        calendars = current.calendars if file.state.calendar in current.calendars else view.calendars
-        return row_of(file, view.procedure, compiled_calendar(calendars[file.state.calendar]))
+        try:
+            view = await self._views.at(file.desk, file.under)
+            current = await self._views.current(file.desk)
+            calendars = {**view.calendars, **current.calendars}
+            return row_of(file, view.procedure, compiled_calendar(calendars[file.state.calendar]))
+        except (Unknown, Rejected, Malformed, PackRefused, KeyError) as error:
+            raise NotShown(f"no row can be made of {file.stream}: {error}", stream=str(file.stream)) from error
 
 
 def row_of(file: File, procedure: Procedure, calendar: BusinessCalendar) -> dict[str, Any]:
