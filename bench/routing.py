@@ -1,4 +1,4 @@
-"""How soon a received complaint is assigned: ``python bench/routing.py [--quick]`` prints JSON lines.
+"""How soon a received complaint is assigned: ``python -m bench routing`` prints JSON lines.
 
 Intake, relay and routing run as processes on real PostgreSQL and Kafka. Complaints come over HTTP at 100 a second, at a
 desk with the plain procedure and twenty agents. For each it is measured when the record of ``complaint.assigned`` is
