@@ -32,7 +32,7 @@ test: $(DEV_READY) ## all tests, on real servers
 
 .PHONY: unit
 unit: $(DEV_READY) ## the tests that need no server; takes seconds
-	$(BIN)/pytest tests/domain tests/services tests/history
+	$(BIN)/pytest --numprocesses auto --hypothesis-profile quick tests/domain tests/services tests/history
 
 .PHONY: check
 check: $(DEV_READY) ## formatting, lint, types and import rules; changes no file

@@ -13,6 +13,9 @@ from tests import servers
 
 # No example is judged by its speed; on CI the examples are the same in every run.
 settings.register_profile("redress", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.register_profile(
+    "quick", settings.get_profile("redress"), max_examples=15
+)  # `make unit`: a look, not a search
 settings.load_profile("redress")
 
 
