@@ -25,9 +25,12 @@ from complaints.adapters.event_store import PostgresEventStore
 from complaints.adapters.kafka import CommandSender, Topics, open_producer
 from complaints.adapters.signed_notes import load_signer, open_note
 from complaints.chain import Checkpoint, leaf
+from complaints.codec import Envelope, encode
 from complaints.commands import OpenDuty, Sender
+from complaints.events import ComplaintReceived
 from complaints.identity import duties_stream
 from complaints.merkle import verify_inclusion
+from complaints.ports import Append
 from ledger import models
 from ledger.exports import verify_file
 from ledger.files import Files
@@ -459,3 +462,34 @@ async def test_what_a_clause_hides_from_a_role_is_in_no_answer_to_its_key(deploy
     async with deployed.reader(None) as client:
         page = await client.get(f"/complaints/{case}", headers=console)
         assert (page.status_code, "li si" in page.text) == (200, False)
+
+
+async def test_a_case_that_no_row_can_be_made_of_holds_nobody_up(deployed: World) -> None:
+    """Of a desk that nobody has opened: it goes to the dead letters, and a rebuild leaves it out."""
+    stream, command = uuid4(), uuid4()
+    event = ComplaintReceived(
+        at=deployed.now(), channel="web", receiver="agent", person="an", arrived_closed=False, pack="x", pack_version=1
+    )
+    by = Sender(person="an", role="agent")
+    meta = Envelope(desk="nowhere", complaint=str(stream), at=event.at, by=by, command_id=command)
+    async with PostgresEventStore(deployed.pool) as store:
+        await store.append(
+            Append(
+                stream_id=stream,
+                category="complaint",
+                desk="nowhere",
+                expected_version=0,
+                command_id=command,
+                events=(encode(event, meta),),
+            )
+        )
+    cases = {await deployed.receive() for _ in range(5)}
+    await deployed.settled()
+    page = await deployed.got("/v1/desks/plain/register")
+    assert cases <= {entry["complaint"] for entry in page["entries"]}
+    assert (await deployed.read("/health/ready", key=None)).status_code == 200
+    letters = await deployed.pool.fetch("SELECT key, reason FROM ledger.dead_letter")
+    assert [letter["key"] for letter in letters] == [str(stream)]
+    code, text = await redress(deployed, "rebuild", "register", "--database", deployed.settings.database.url, "--json")
+    assert (code, json.loads(text)["model"]) == (0, "register")
+    assert (await deployed.got("/v1/desks/plain/register"))["entries"][:5] == page["entries"][:5]
