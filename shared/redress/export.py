@@ -12,7 +12,8 @@ import typer
 from complaints.errors import Malformed
 from ledger.casebook import uuid_of
 from ledger.exports import Scope, lines, write
-from redress.reading import AsJson, DatabaseUrl, PublicKey, connected, say, settings_for, verifiers
+from redress.reading import AsJson, say
+from redress.record import DatabaseUrl, PublicKey, connected, settings_for, verifiers
 
 app = typer.Typer()
 

@@ -20,7 +20,8 @@ from ledger.models import NAMES, models
 from ledger.opening import NeverOpened
 from ledger.projections.model import Target
 from ledger.rebuild import rebuild as build
-from redress.reading import AsJson, DatabaseUrl, connected, progress_console, say, settings_for
+from redress.reading import AsJson, say
+from redress.record import DatabaseUrl, connected, progress_console, settings_for
 
 app = typer.Typer()
 

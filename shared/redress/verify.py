@@ -13,19 +13,8 @@ from rich.progress import Progress
 
 from ledger.exports import verify_database, verify_file
 from ledger.verification import Result
-from redress.reading import (
-    AsJson,
-    DatabaseUrl,
-    PublicKey,
-    ReadKey,
-    connected,
-    download,
-    ledger,
-    progress_console,
-    say,
-    settings_for,
-    verifiers,
-)
+from redress.reading import AsJson, ReadKey, download, ledger, say
+from redress.record import DatabaseUrl, PublicKey, connected, progress_console, settings_for, verifiers
 
 app = typer.Typer()
 
