@@ -69,6 +69,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     assignees: Mapping[str, str] = {}  # role: person
     lacking: Mapping[str, str] = {}  # role: the queue in which the case waits for somebody
     counts: Mapping[str, int] = {}
+    by_system: Mapping[str, int] = {}  # how often the system has recorded each step
 
 
 INITIAL: Final = Case()
@@ -152,9 +153,13 @@ def _recorded(case: Case, event: Record) -> Case:
     if opening is not None and not event.over:
         steps[event.step] = replace(opening, signed=opening.signed or event.as_ == SYSTEM)
     person = _member_of_staff(event.person)
+    by_system = case.by_system
+    if event.as_ == SYSTEM:
+        by_system = {**by_system, event.step: by_system.get(event.step, 0) + 1}
     return replace(
         case,
         steps=steps,
+        by_system=by_system,
         done_by={**case.done_by, event.step: person} if person is not None else case.done_by,
         known=case.known | event.facts.keys() if event.facts else case.known,
         holder=event.holder if event.holder is not None else case.holder,

@@ -20,6 +20,8 @@ NOBODY_IN_PARTICULAR: Final = frozenset(("anyone", CUSTOMER, SYSTEM))
 RECEIVER: Final = "receiver"
 RECORDS: Final = frozenset(("pass", "do", "close", "reopen"))
 """Verbs of steps that the system can record: what they say is done by being recorded."""
+OFTEN: Final = 100
+"""How often the system records one step of a case. More, and the procedure goes round in a ring: people must look."""
 OWED: Final = frozenset(("must", "should"))
 """Duties that leave no choice; whether the others are wanted, a person says."""
 
@@ -61,6 +63,7 @@ def _records_now(step: Step, name: str, case: Case, procedure: Procedure) -> boo
         and step.duty in OWED
         and any(SYSTEM in alternatives for alternatives in step.by)
         and not case.steps[name].signed
+        and case.by_system.get(name, 0) < OFTEN
         and not any(step.name in forbids for forbids in case.holds.values())
         and not any(keeps_out(bar, case, SYSTEM, SYSTEM) for bar in procedure.access if step.name in bar.may)
         and _facts_known(step, name, case, procedure)

@@ -8,7 +8,8 @@ are about, so a crash in between sends some of them again and that changes nothi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -21,11 +22,14 @@ from complaints.adapters.patience import Patience
 from complaints.commands import ApplyCalendar, OpenRound
 from complaints.desk_view import DeskView
 from complaints.duties import Period, periods, standing
+from complaints.errors import PackRefused
 from complaints.identity import duties_stream, service_command_id
 from complaints.ports import Now
 from sla_monitor import timers
-from sla_monitor.arming import period_name
+from sla_monitor.arming import SEPARATOR, period_name
 from sla_monitor.timers import Timer
+
+logger = logging.getLogger(__name__)
 
 AHEAD: Final = timedelta(days=45)
 """How far the periods of a desk are worked out; again when less than half of it is left."""
@@ -96,10 +100,16 @@ class DeskLane:
                 await connection.execute("UPDATE sla.desk SET changed_at = NULL WHERE desk = $1", row["desk"])
                 return True
             changed_at, start = row["changed_at"], row["planned_until"] or row["changed_at"] or now
+            try:
+                owed = list(view.procedure.desk)
+            except PackRefused as error:  # another version of this program has taken it: a person must see to it
+                logger.critical("desk.not-planned", extra={"desk": view.desk, "code": error.code})
+                owed = []
             if changed_at is not None:
                 start = min(start, changed_at)
-                await _forget(connection, view.desk, changed_at)
-            await self._arm(connection, view, start, now, anew=changed_at is not None)
+                await _forget(connection, view.desk, changed_at, owed)
+            if owed:
+                await self._arm(connection, view, start, now, anew=changed_at is not None)
             await connection.execute(
                 "UPDATE sla.desk SET changed_at = NULL, planned_until = $2, calendar = $3, "
                 "sweep_at = CASE WHEN calendar IN ('', $3) THEN sweep_at ELSE $4 END WHERE desk = $1",
@@ -245,12 +255,15 @@ _OPEN_ROUND: Final = "SELECT FROM sla.round WHERE NOT done AND opens_at <= $1"
 _TO_SWEEP: Final = "SELECT FROM sla.desk WHERE sweep_at <= $1"
 
 
-async def _forget(connection: asyncpg.Connection, desk: str, since: datetime) -> None:
-    """Drops what was going to open from then on; what has been asked for stays asked for."""
+async def _forget(connection: asyncpg.Connection, desk: str, since: datetime, owed: Sequence[str]) -> None:
+    """Drops what was going to open from then on, and what is owed no more; what has been asked for stays asked for."""
     await connection.execute(
-        "DELETE FROM sla.timer WHERE stream = $1 AND kind = 'opening' AND due_at >= $2 AND claims = 0",
+        "DELETE FROM sla.timer WHERE stream = $1 AND kind = 'opening' "
+        "AND ((due_at >= $2 AND claims = 0) OR split_part(name, $3, 1) <> ALL($4::text[]))",
         duties_stream(desk),
         since,
+        SEPARATOR,
+        owed,
     )
     await connection.execute(
         "DELETE FROM sla.round WHERE desk = $1 AND opens_at >= $2 AND NOT done AND after = $3", desk, since, UUID(int=0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, assert_never
 
 import asyncpg
@@ -43,6 +43,10 @@ LEASE: Final = timedelta(seconds=15)
 AGAIN_AFTER: Final = timedelta(seconds=60)
 """When a timer that was sent is sent again if nothing has come of it; then after twice as long each time."""
 _LONGEST: Final = timedelta(days=1)
+_TRIES: Final = 5
+"""How often that is fired which may rightly have no effect: a step whose condition is not true when its wait is over, a
+period of a duty that the desk has no more. A limit is fired until it has run out."""
+NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _BATCH: Final = 500
 
 
@@ -159,6 +163,8 @@ class Monitor:
             return await timers.next_at(connection)
 
     def _again_at(self, timer: Timer, now: datetime) -> datetime:
+        if timer.kind in {"step", "opening"} and timer.claims >= _TRIES:
+            return NEVER
         return now + min(self._again_after * (1 << min(timer.claims - 1, 20)), _LONGEST)
 
 

@@ -159,13 +159,15 @@ async def claim(connection: asyncpg.Connection, now: datetime, until: datetime, 
 async def sent(connection: asyncpg.Connection, timers: Sequence[tuple[Timer, datetime]]) -> None:
     """These have been fired; each is due again, should nothing have come of it, at the instant beside it.
 
-    One that was armed anew meanwhile is left alone; one that the auditor asked for is done with.
+    One that was armed anew meanwhile, or is just being taken away, is left alone: nobody waits here for whoever follows
+    the topic. One that the auditor asked for is done with.
     """
     await connection.execute(
-        "UPDATE sla.timer t SET fire_at = s.again_at "
-        "FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::int[], $6::timestamptz[]) "
-        "s(stream, kind, name, due_at, generation, again_at) "
-        "WHERE (t.stream, t.kind, t.name, t.due_at, t.generation) = (s.stream, s.kind, s.name, s.due_at, s.generation)",
+        "WITH ours AS (SELECT t.ctid AS at, s.again_at FROM sla.timer t JOIN "
+        "unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::int[], $6::timestamptz[]) "
+        "s(stream, kind, name, due_at, generation, again_at) USING (stream, kind, name, due_at, generation) "
+        "FOR UPDATE OF t SKIP LOCKED) "
+        "UPDATE sla.timer t SET fire_at = ours.again_at FROM ours WHERE t.ctid = ours.at",
         [timer.stream for timer, _ in timers],
         [timer.kind for timer, _ in timers],
         [timer.name for timer, _ in timers],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -208,6 +209,17 @@ async def test_what_is_owed_from_the_start_is_open_once_the_procedure_is_adopted
     assert len(await town.duties("standing", "duty.opened")) == len(opened)
 
 
+async def test_a_duty_that_the_desk_has_no_more_does_not_open(town: Town) -> None:
+    await town.open_desk("changed-duties")
+    await town.settle()
+    await town.change("changed-duties", "desk.pack-adopted", text=ROUND)
+    await town.settle()
+    armed = await town.pool.fetch(
+        "SELECT name FROM sla.timer WHERE kind = 'opening' AND stream = $1", duties_stream("changed-duties")
+    )
+    assert list(armed) == []
+
+
 async def test_a_round_opens_its_step_in_the_cases_that_it_is_for(town: Town) -> None:
     await town.later(MONDAY.replace(month=8, day=10))
     await town.open_desk("round", None, text=ROUND)
@@ -377,6 +389,26 @@ async def test_what_nothing_has_come_of_is_fired_again_under_another_id_later_ea
     assert [n for _, n in fired] == [1, 2, 2, 3, 3, 3, 3, 4]
     ids = [c.id for c in await quiet.commands("fire-timer") if c.data["clock"] == "in-vain"]
     assert twice(ids) == {}
+
+
+async def test_an_opening_that_nothing_comes_of_is_not_fired_for_ever(quiet: Town, producer: AIOKafkaProducer) -> None:
+    await armed(quiet, replace(timer("shut", quiet.time), kind="step"))
+    patient = monitor(quiet, producer, again_after=timedelta(minutes=1))
+    for _ in range(100):
+        await patient.fire_all()
+        quiet.time += HOUR
+    assert (await names(quiet)).count("shut") == 5
+
+
+async def test_marking_what_was_fired_waits_for_nobody_who_takes_it_away(quiet: Town) -> None:
+    await armed(quiet, timer("taken", quiet.time))
+    async with quiet.pool.acquire() as connection:
+        claimed = await timers.claim(connection, quiet.time, quiet.time + HOUR, 10)
+    async with quiet.pool.acquire() as projection, projection.transaction():
+        await projection.execute("DELETE FROM sla.timer WHERE name = 'taken'")
+        async with quiet.pool.acquire() as connection:
+            await timers.sent(connection, [(each, quiet.time + HOUR) for each in claimed])
+    assert await quiet.pool.fetchval("SELECT count(*) FROM sla.timer") == 0
 
 
 async def test_a_timer_that_was_armed_anew_while_it_was_fired_fires_again(quiet: Town) -> None:

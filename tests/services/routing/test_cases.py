@@ -82,6 +82,11 @@ def test_the_systems_part_is_noted_while_others_have_yet_to_sign() -> None:
     assert replay(case.history).steps["note"].signed
 
 
+def test_how_often_the_system_recorded_a_step_is_counted() -> None:
+    case = given(slip(), receive(), say(at(0, "10:00"), number="1"), record("note", "system", at(0, "11:00")))
+    assert replay(case.history).by_system == {"note": 1}
+
+
 def test_a_complainant_who_hands_it_in_alone_is_no_member_of_staff() -> None:
     (received,) = given(slip(), receive()).happened("complaint.received")
     name = Sealed("x", subject=_ID, generation=1, stream=_ID, version=1, path="person")

@@ -13,7 +13,7 @@ from complaints.events import NoticeFailed
 from complaints.procedure.library import open_pack
 from complaints.procedure.model import Procedure
 from routing.cases import Case, evolve, lacks, named, replay
-from routing.rules import Act, acts, look_again, namings, next_tier, owing
+from routing.rules import OFTEN, Act, acts, look_again, namings, next_tier, owing
 from tests.services.routing.offices import NOON, away, fallback, joins, leaves, situation
 from tests.spec import at, command, fire, given, pack, receive, record, say
 
@@ -153,6 +153,15 @@ def test_what_the_system_has_signed_it_does_not_sign_again() -> None:
 def test_what_repeats_is_recorded_once_each_time_it_opens() -> None:
     again = steps("  - {do: note, clause: a, by: system, repeats: 1 week}\n")
     assert acts(received(again, record("note", "system", at(0, "10:00"))), again) == []
+
+
+def test_a_step_that_the_system_records_again_and_again_in_a_ring_falls_to_people() -> None:
+    ring = steps("  - {pass: on, clause: a, by: system | cm, to: md}\n")
+    case = received(ring)
+    often = replace(case, by_system={"on": OFTEN})
+    assert acts(replace(case, by_system={"on": OFTEN - 1}), ring) == [Act(step="on")]
+    assert acts(often, ring) == []
+    assert [n.person for n in namings(situation(joins("an", "cm"), procedure=ring, case=often))] == ["an"]
 
 
 def test_a_medium_is_named_where_one_is_asked_for() -> None:
