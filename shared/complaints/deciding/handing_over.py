@@ -48,16 +48,22 @@ def _recipient(run: Run, row: StepRow, to: str | None) -> str:
         if not tiers:
             raise Rejected("no-higher-tier", clause, f"nobody stands above {run.state.holder}")
         choices = [name for name, role in run.procedure.roles.items() if role.tier == tiers[0]]
-    if to is not None and to in choices:
-        return to
+    named = {_named(run, choice): choice for choice in choices}
+    if to is not None and (to in choices or to in named):
+        return _named(run, to) if to in choices else to
     if len(choices) != 1 or to is not None:
-        raise Rejected("to-whom", clause, f"{row.name} goes to {' or '.join(choices)}", choices=choices)
-    match choices[0]:
+        raise Rejected("to-whom", clause, f"{row.name} goes to {' or '.join(named)}", choices=list(named))
+    return _named(run, choices[0])
+
+
+def _named(run: Run, role: str) -> str:
+    """A role by its own name, where the procedure says owner, receiver or holder."""
+    match role:
         case "owner":
             return str(run.state.decided.get("owner", "owner"))
         case "receiver":
             return run.state.receiver
         case "holder":
             return run.state.holder
-        case other:
-            return other
+        case _:
+            return role

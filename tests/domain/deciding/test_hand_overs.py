@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from complaints.events import FactValue
+from complaints.procedure.library import open_pack
 from tests.spec import at, command, event, given, pack, receive, record
 
 LADDER = pack("""
@@ -112,3 +114,14 @@ steps:
     case.when(command("close", "md", at(0, "10:00"))).then_rejected(
         "which-step", candidates=["happy", "silent", "tired"]
     )
+
+
+def test_whoever_says_owner_means_the_department_that_was_decided() -> None:
+    plain = open_pack("00-plain-desk")
+    facts: dict[str, FactValue] = {"department": "parks"}
+    for to in ("owner", "parks"):
+        case = given(plain, receive(facts=facts)).when(record("assign", by="desk_lead", at=at(0, "09:30"), to=to))
+        case.then_among(event("complaint.assigned", to="parks", holder="parks"))
+    given(plain, receive(facts=facts)).when(
+        record("assign", by="desk_lead", at=at(0, "09:30"), to="roads")
+    ).then_rejected("to-whom", choices=["parks"])
