@@ -10,6 +10,7 @@ from functools import partial
 from random import uniform
 
 import asyncpg
+from fastapi import FastAPI
 
 from complaints.adapters.command_consumer import CommandConsumer
 from complaints.adapters.database import passing, pool
@@ -20,6 +21,7 @@ from complaints.adapters.master_key import load_master
 from complaints.adapters.sealing import Sealing
 from complaints.adapters.service import Service, main, serving, utc_now
 from complaints.adapters.settings import Kafka, Settings
+from complaints.adapters.telemetry import Health
 from complaints.handling import Handler
 from complaints.ports import Now
 from intake.app import create_app
@@ -39,7 +41,9 @@ class IntakeService(Service):
     url: str = ""
 
 
-def build(settings: Settings, *, now: Now = utc_now) -> IntakeService:
+def build(
+    settings: Settings, *, now: Now = utc_now, create: Callable[[Parts, Health], FastAPI] = create_app
+) -> IntakeService:
     """Intake on PostgreSQL. Kafka is needed by the consumer of commands alone: while it is away, HTTP goes on."""
 
     @asynccontextmanager
@@ -58,7 +62,7 @@ def build(settings: Settings, *, now: Now = utc_now) -> IntakeService:
                 commands = CommandsFromKafka(settings.kafka, connections, partial(consume, parts))
                 service.follows(commands)
                 service.spawn(commands.run(), name="commands")
-            app = create_app(parts, service.health)
+            app = create(parts, service.health)
             gc.freeze()  # what is there now stays: it need not be looked through again and again
             port = await stack.enter_async_context(serving(app, settings.http.host, settings.http.intake_port))
             running.url = f"http://{settings.http.host}:{port}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -119,7 +119,7 @@ def _fields(kind: type[Event]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[
 
 
 def _all_of(path: Path, value: Any) -> Iterator[Personal]:
-    if isinstance(value, Mapping):
+    if value is not None and not isinstance(value, str) and isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _all_of((*path, key), inner)
     elif value is not None:
@@ -127,7 +127,7 @@ def _all_of(path: Path, value: Any) -> Iterator[Personal]:
 
 
 def _chosen(path: Path, values: Any, facts: Collection[str], of: str | None = None) -> Iterator[Personal]:
-    if isinstance(values, Mapping):
+    if values and isinstance(values, Mapping):
         for key, value in values.items():
             if value is not None and is_personal(key, facts):
                 yield Personal((*path, key), value, of)
@@ -156,6 +156,7 @@ def is_personal(name: str, facts: Collection[str]) -> bool:
     return parts[-1] == "person" or any(part in facts for part in parts)
 
 
+@lru_cache(maxsize=1024)
 def dotted(path: Path) -> str:
     """A path as text, as it stands in what is authenticated."""
     return ".".join(map(str, path))

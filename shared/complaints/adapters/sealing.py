@@ -14,7 +14,7 @@ import time
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -34,6 +34,7 @@ from complaints.personal import (
     BY_PERSON,
     CUSTOMER,
     ERASED,
+    Path,
     Personal,
     Sealed,
     dotted,
@@ -127,13 +128,11 @@ class Sealing:
             + ([(Personal(BY_PERSON, by.person), item.subject)] if customer else [])
             for item, values in zip(items, found, strict=True)
         ]
-        wanted = dict.fromkeys(subject for values in named for _, subject in values)
-        keys = await self._keys_for_sealing(stream, desk, wanted, begins=any(item.version == 1 for item in items))
+        keys = await self._keys_for_sealing(stream, desk, _subjects(named), begins=any(i.version == 1 for i in items))
+        nonces = _nonces(sum(map(len, named)))
         sealed = []
         for item, values in zip(items, named, strict=True):
-            closed = {
-                value.path: _seal(value, subject, keys[subject], stream, item.version) for value, subject in values
-            }
+            closed = _closed(values, keys, stream, item.version, nonces)
             person = closed.pop(BY_PERSON, by.person)
             sealed.append((with_values(item.event, closed), Sender(person=person, role=by.role)))
         return sealed
@@ -247,15 +246,50 @@ class Sealing:
         return hmac.digest(self._master, b"redress " + purpose + b" 1", "sha256")
 
 
-def _seal(value: Personal, subject: UUID, key: _Key, stream: UUID, version: int) -> Sealed:
-    if key.cipher is None:
-        raise ValueError("nothing is sealed under a destroyed key")
-    path, nonce = dotted(value.path), os.urandom(NONCE_BYTES)
-    where = _where(stream, version, key.generation, path)
-    token = nonce + key.cipher.encrypt(nonce, msgspec.json.encode(value.value), where)
-    return Sealed(
-        b64encode(token).decode(), subject=subject, generation=key.generation, stream=stream, version=version, path=path
-    )
+def _subjects(named: Iterable[Iterable[tuple[Personal, UUID]]]) -> Collection[UUID]:
+    """Whom the values are about, each once. Nearly always it is one and the same."""
+    found: dict[UUID, None] = {}
+    last = None
+    for values in named:
+        for _, subject in values:
+            if subject is not last:
+                found[subject], last = None, subject
+    return found.keys()
+
+
+def _closed(
+    values: Iterable[tuple[Personal, UUID]],
+    keys: Mapping[UUID, _Key],
+    stream: UUID,
+    version: int,
+    nonces: Iterator[bytes],
+) -> dict[Path, Any]:
+    """The values of one event, sealed."""
+    closed: dict[Path, Any] = {}
+    last, key, where = None, None, b""
+    for value, subject in values:
+        if key is None or subject is not last:
+            last, key = subject, keys[subject]
+            where = _where(stream, version, key.generation, "")
+        if key.cipher is None:
+            raise ValueError("nothing is sealed under a destroyed key")
+        path, nonce = dotted(value.path), next(nonces)
+        token = nonce + key.cipher.encrypt(nonce, msgspec.json.encode(value.value), where + path.encode())
+        closed[value.path] = Sealed(
+            b64encode(token).decode(),
+            subject=subject,
+            generation=key.generation,
+            stream=stream,
+            version=version,
+            path=path,
+        )
+    return closed
+
+
+def _nonces(count: int) -> Iterator[bytes]:
+    """So many nonces, each of its own random bytes; the system is asked once."""
+    bits = os.urandom(count * NONCE_BYTES)
+    return (bits[place : place + NONCE_BYTES] for place in range(0, len(bits), NONCE_BYTES))
 
 
 def _where(stream: UUID, version: int, generation: int, path: str) -> bytes:
