@@ -120,16 +120,27 @@ async def _note_cases(connection: asyncpg.Connection, records: Sequence[Recorded
     if calendars:
         query = "UPDATE sla.case_file SET calendar = $2 WHERE complaint = $1"
         await connection.executemany(query, list(calendars.items()))
-    if received or any(ends.values()):
-        await _notice_other_calendars(connection, [*(row[0] for row in received), *ends], now)
+    if came := [record for record in records if isinstance(record.event, ComplaintReceived | ComplaintReopened)]:
+        await _catch_up(connection, came, now)
 
 
-async def _notice_other_calendars(connection: asyncpg.Connection, complaints: Sequence[UUID], now: datetime) -> None:
-    """A case that came, or came back, while the desk has another calendar in force has yet to be told of it."""
+async def _catch_up(connection: asyncpg.Connection, came: Sequence[Recorded], now: datetime) -> None:
+    """What cases that came, or came back, have missed while that was on its way to us.
+
+    One that counts in another calendar than the desk has yet to be told of it; a round that opened after it came goes
+    through the desk once more, and leaves alone what it has been to. What lies in the past of an imported case has no
+    rounds any more.
+    """
     await connection.execute(
-        "UPDATE sla.desk SET sweep_at = least(sweep_at, $2) WHERE desk IN ("
+        "WITH again AS (UPDATE sla.round r SET done = false, after = $5 "
+        "FROM unnest($2::text[], $3::timestamptz[]) c(desk, at) "
+        "WHERE r.desk = c.desk AND r.opens_at > c.at AND r.opens_at <= $4) "
+        "UPDATE sla.desk SET sweep_at = least(sweep_at, $4) WHERE desk IN ("
         "SELECT c.desk FROM sla.case_file c JOIN sla.desk d USING (desk) "
         "WHERE c.complaint = ANY($1::uuid[]) AND c.open AND d.calendar <> '' AND c.calendar <> d.calendar)",
-        list(complaints),
+        [record.stream_id for record in came],
+        [record.desk for record in came],
+        [now if record.meta.imported else record.event.at for record in came],
         now,
+        UUID(int=0),
     )

@@ -22,6 +22,7 @@ from intake.relay import build as relay
 from sla_monitor import timers
 from sla_monitor.__main__ import build as sla_monitor
 from sla_monitor.auditor import Auditor
+from sla_monitor.consumer import Projection
 from sla_monitor.monitor import Monitor
 from sla_monitor.timers import ARMED, Timer
 from tests.contracts.bus import running
@@ -457,6 +458,27 @@ async def test_what_could_not_be_sent_is_due_at_once_again(quiet: Town, producer
         await refused.fire_all()
     await monitor(quiet, producer).fire_all()
     assert (await names(quiet)).count("refused") == 1
+
+
+# --- what is heard late ---
+async def test_a_round_goes_again_where_a_case_that_had_come_before_it_is_heard_of_after_it(quiet: Town) -> None:
+    await quiet.open_desk("late-round", None, text=ROUND)
+    case = await quiet.receive("late-round", "a", "x/cm")
+    opened = quiet.time + timedelta(seconds=1)
+    await quiet.pool.execute(
+        "INSERT INTO sla.round (desk, owe, period, step, kind, opens_at, after, done) "
+        "VALUES ('late-round', 'monthly', 'before', 's', 'complaint', $1, $3, true), "
+        "('late-round', 'monthly', 'after', 's', 'complaint', $2, $3, true)",
+        quiet.time,
+        opened,
+        UUID(int=9),
+    )
+    quiet.time = opened
+    projection = Projection(now=quiet.now, woken=lambda: None)
+    async with quiet.pool.acquire() as connection, connection.transaction():
+        await projection.handle(connection, await quiet.history(case))
+    rows = await quiet.pool.fetch("SELECT period, done FROM sla.round WHERE desk = 'late-round'")
+    assert {row["period"]: row["done"] for row in rows} == {"before": True, "after": False}
 
 
 # --- the auditor ---
