@@ -1,7 +1,7 @@
 """Every command and the union ``CaseCommand``: what people and services ask for.
 
-A command is an envelope (``id``, ``complaint``, ``at``, ``by``) and its data: all other fields. Its name is the struct's
-tag, imperative with hyphens, as in the URL. The same ``id`` decides nothing twice.
+A command is an envelope (``id``, ``complaint``, ``at``, ``by``) and its data: all other fields. Its name is the
+struct's tag, imperative with hyphens, as in the URL. The same ``id`` decides nothing twice.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class EraseSubject(Command, frozen=True, kw_only=True, tag="erase-subject"):
     reason: str
 
 
-# --- the desk's duties: to the desk's own stream -----------------------------------------------------------------------
+# --- the desk's duties: to the desk's own stream ---------------------------------------------------------------------
 class OpenDuty(Command, frozen=True, kw_only=True, tag="open-duty"):
     """A period of a duty begins; sent by sla_monitor. ``opens_at``: when it began, however late that was noticed."""
 
@@ -253,8 +253,8 @@ class DrawSample(Command, frozen=True, kw_only=True, tag="draw-sample"):
 
 Universal = Acknowledge | Assign | Resolve | Revisit | Escalate | Close | Reopen
 CaseCommand = (
-    Receive | RecordFacts | RecordStep | Universal | WaiveStep | AddItem | Judge | Regrade | Link | RecordCount | NameAssignee
-    | OpenRound | FireTimer | RecordDelivery | ApplyCalendar | ChangePack | EraseSubject
+    Receive | RecordFacts | RecordStep | Universal | WaiveStep | AddItem | Judge | Regrade | Link | RecordCount
+    | NameAssignee | OpenRound | FireTimer | RecordDelivery | ApplyCalendar | ChangePack | EraseSubject
 )  # fmt: skip
 DutyCommand = OpenDuty | RecordDuty | MissDuty | ProduceReport | DrawSample
 
@@ -264,8 +264,8 @@ COMMAND_TYPES: dict[str, type[Command]] = {
 
 Audience = Literal["people", "services"]
 SERVICE_COMMANDS = frozenset(
-    ("record-count", "name-assignee", "open-round", "fire-timer", "record-delivery", "apply-calendar", "open-duty", "miss-duty",
-     "produce-report")
+    ("record-count", "name-assignee", "open-round", "fire-timer", "record-delivery", "apply-calendar", "open-duty",
+     "miss-duty", "produce-report")
 )  # fmt: skip
 """Commands that only Redress's own services send; refused at the public door."""
 

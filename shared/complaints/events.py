@@ -1,24 +1,23 @@
 """Every event of a case and of the desk's duties, and the union ``CaseEvent``: the vocabulary, read it first.
 
-An event is an envelope (``at``, ``clause``, ``rule``, ``inputs``) and its data: all other fields. The stored name is the
-struct's tag; it outlives the class. Cases that are no complaints read ``case.received`` for ``complaint.received`` and so
-on: ``stored_name`` and ``event_type`` know the rule. Facts keep their JSON shape (an instant is ISO 8601 text); the
-procedure says which of them are instants. Fields named in ``personal`` are sealed before they are stored, and so is every
-fact that the pack declares personal.
+An event is an envelope (``at``, ``clause``, ``rule``, ``inputs``) and its data: all other fields. The stored name
+is the struct's tag; it outlives the class. Cases that are no complaints read ``case.received`` for
+``complaint.received`` and so on: ``stored_name`` and ``event_type`` know the rule. Facts keep their JSON shape (an
+instant is ISO 8601 text); the procedure says which of them are instants. Fields named in ``personal`` are sealed
+before they are stored, and so is every fact that the pack declares personal.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Union, get_args
+from typing import Any, ClassVar, get_args
 
 import msgspec
 
+Clause = str | list[str] | None
+"""A clause of the source, or several; an entry ``desk:<place>`` cites the desk's own answer. None: a person's act."""
 
-Clause = Union[str, list[str], None]
-"""A clause of the source, or several; an entry ``desk:<place>`` cites the desk's own answer. None: a person's own act."""
-
-FactValue = Union[str, bool, int, float, None]
+FactValue = str | bool | int | float | None
 Facts = dict[str, FactValue]
 
 ENVELOPE = ("at", "clause", "rule", "inputs")
@@ -43,7 +42,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     relation: str
 
 
-# --- receipt and what is known -----------------------------------------------------------------------------------------
+# --- receipt and what is known ---------------------------------------------------------------------------------------
 class ComplaintReceived(Event, frozen=True, kw_only=True, tag="complaint.received"):
     """A case has come in. Pack, desk and calendar version are fixed here, so that later ones cannot move it."""
 
@@ -134,7 +133,7 @@ class ItemAdded(Event, frozen=True, kw_only=True, tag="item.added"):
     person: str
 
 
-# --- steps -------------------------------------------------------------------------------------------------------------
+# --- steps -----------------------------------------------------------------------------------------------------------
 class StepScheduled(Event, frozen=True, kw_only=True, tag="step.scheduled"):
     """A step that waits for an instant."""
 
@@ -266,7 +265,7 @@ class ComplaintReopened(Record, frozen=True, kw_only=True, tag="complaint.reopen
     """`reopen`."""
 
 
-# --- clocks ------------------------------------------------------------------------------------------------------------
+# --- clocks ----------------------------------------------------------------------------------------------------------
 Interval = tuple[datetime, datetime]
 
 
@@ -392,7 +391,7 @@ class BreachWithdrawn(Event, frozen=True, kw_only=True, tag="breach.withdrawn"):
     period: str | None = None
 
 
-# --- holds, access, what happened anyway -------------------------------------------------------------------------------
+# --- holds, access, what happened anyway -----------------------------------------------------------------------------
 class HoldPlaced(Event, frozen=True, kw_only=True, tag="hold.placed"):
     """These steps are refused until what the hold asks for has happened."""
 
@@ -436,7 +435,7 @@ class OrderBroken(Event, frozen=True, kw_only=True, tag="order.broken"):
     not_before: datetime | None = None
 
 
-# --- deliveries and people ---------------------------------------------------------------------------------------------
+# --- deliveries and people -------------------------------------------------------------------------------------------
 class NoticeRequested(Event, frozen=True, kw_only=True, tag="notice.requested"):
     """A notice that the system itself has to send."""
 
@@ -488,7 +487,7 @@ class AssigneeLacking(Event, frozen=True, kw_only=True, tag="assignee.lacking"):
     because: str
 
 
-# --- the ground under a case changes -----------------------------------------------------------------------------------
+# --- the ground under a case changes ---------------------------------------------------------------------------------
 class CalendarApplied(Event, frozen=True, kw_only=True, tag="calendar.applied"):
     """The case counts in another version of the desk's calendar from now on."""
 
@@ -517,7 +516,7 @@ class SubjectErased(Event, frozen=True, kw_only=True, tag="subject.erased"):
     reason: str
 
 
-# --- the desk's duties: a stream of their own --------------------------------------------------------------------------
+# --- the desk's duties: a stream of their own ------------------------------------------------------------------------
 class DutyOpened(Event, frozen=True, kw_only=True, tag="duty.opened"):
     """The desk owes something for a period."""
 
@@ -576,9 +575,9 @@ class SampleDrawn(Event, frozen=True, kw_only=True, tag="sample.drawn"):
 
 
 RecordEvent = (
-    WorkRecorded | ApprovalGranted | ApprovalRefused | NoticeGiven | ContactMade | ContactFailed | FormFilled | ComplaintPassed
-    | ComplaintAcknowledged | ComplaintAssigned | ComplaintResolved | ComplaintRevisited | ComplaintEscalated | ComplaintClosed
-    | ComplaintReopened
+    WorkRecorded | ApprovalGranted | ApprovalRefused | NoticeGiven | ContactMade | ContactFailed | FormFilled
+    | ComplaintPassed | ComplaintAcknowledged | ComplaintAssigned | ComplaintResolved | ComplaintRevisited
+    | ComplaintEscalated | ComplaintClosed | ComplaintReopened
 )  # fmt: skip
 DecisionEvent = ComplaintGraded | ComplaintRouted | ComplaintJudged
 ClockEvent = (

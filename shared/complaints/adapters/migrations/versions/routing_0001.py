@@ -1,4 +1,4 @@
-"""What routing keeps: cases as it sees them, who acts in them, how much work each has, matters, commands on their way."""
+"""What routing keeps: cases as it sees them, who acts in them, how much work each has, matters, commands."""
 
 from pathlib import Path
 

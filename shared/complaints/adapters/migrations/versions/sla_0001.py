@@ -1,4 +1,4 @@
-"""What sla_monitor keeps: armed timers, the open cases of each desk, what a desk owes next, and the auditor's own view."""
+"""What sla_monitor keeps: armed timers, the open cases of each desk, what a desk owes next, the auditor's view."""
 
 from pathlib import Path
 
