@@ -15,6 +15,7 @@ from complaints.identity import complaint_id
 from complaints.ports import Append, Appended
 from intake import bulk
 from intake.bulk import lines
+from intake.bulk_routes import MOST_STREAMS
 from intake.commands import Asking, Commands
 from intake.reading import Limits
 from intake.schemas import BulkLine, By
@@ -403,8 +404,6 @@ async def test_a_fault_of_ours_in_one_line_is_told_and_the_others_go_on(
 
 
 async def test_one_key_has_only_so_many_streams_at_once(deployment: Deployment, api: Api) -> None:
-    from intake.bulk_routes import MOST_STREAMS
-
     go_on = asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
