@@ -18,7 +18,7 @@ from complaints.adapters.service import Service, main, utc_now
 from complaints.adapters.settings import Settings
 from complaints.personal import Erased, Sealed
 from complaints.ports import Now
-from routing.consumer import Routing, recorded
+from routing.consumer import Routing, told
 from routing.lookout import Lookout
 from routing.matters import Matters
 from routing.outbox import Outbox
@@ -63,7 +63,7 @@ def build(settings: Settings, *, now: Now = utc_now) -> Service:
                 kafka=settings.kafka,
                 schema="routing",
                 transactions=on_pool(pool),
-                decode=recorded,
+                decode=told,
                 handle=routing.handle,
                 committed=routing.committed,
                 producer=producer,

@@ -33,25 +33,30 @@ class Grounds:
     For one transaction: all of it sees each desk under one version, that which the log had when it was made.
     """
 
-    def __init__(self, views: LoggedViews, desks: Mapping[str, tuple[int, dict[str, Load]]]) -> None:
-        self._views, self._desks = views, desks
+    def __init__(self, views: LoggedViews, now: tables.Now) -> None:
+        self._views, self._now = views, now
 
     @classmethod
-    async def of(cls, connection: asyncpg.Connection, views: LoggedViews, desks: Iterable[str]) -> Grounds:
-        """For cases of these desks."""
-        return cls(views, await tables.desks(connection, desks))
+    async def of(cls, connection: asyncpg.Connection, views: LoggedViews, files: Iterable[File]) -> Grounds:
+        """For these cases."""
+        cases = {file.complaint: file.desk for file in files}
+        return cls(views, await tables.now(connection, dict.fromkeys(cases.values()), cases))
+
+    def has_come(self, file: File) -> bool:
+        """Has everything come that has happened to the case? Else what it calls for now may be past."""
+        return self._now.streams.get(file.complaint, 0) <= file.seen
+
+    def loads(self, desk: str) -> dict[str, Load]:
+        """Everybody's load at a desk; to be changed by whoever names somebody."""
+        return self._now.loads[desk]
 
     async def desk(self, desk: str) -> DeskView:
         """The desk in force. Raises: Poison, Transient."""
-        version, _ = self._desks[desk]
+        version = self._now.desks[desk]
         try:
             return await self._views.at(desk, version)
         except Unknown as error:
             raise Poison(f"desk {desk} version {version}: {error.code}") from error
-
-    def loads(self, desk: str) -> dict[str, Load]:
-        """Everybody's load at a desk; to be changed by whoever names somebody."""
-        return self._desks[desk][1]
 
     async def procedure(self, desk: str, version: int) -> Procedure:
         """The procedure of the desk's version. Raises: Poison where there is none that can be read; Transient."""
@@ -70,10 +75,14 @@ async def answer(
 ) -> Outgoing:
     """Asks the rules about each of these cases at ``at``; keeps the cases, and what is asked of intake, with ``more``.
 
-    A case that has yet to settle is only kept, and looked at when it has. Raises: Poison, Transient.
+    A case that has yet to settle is only kept, and looked at when it has; one that waits for events that have happened
+    is looked at when they come. Raises: Poison, Transient.
     """
     asked: list[CommandRecord] = []
     for file in files:
+        if file.waits:
+            file.look_at = None
+            continue
         procedure = await grounds.procedure(file.desk, file.case.desk_version)
         if file.settles_at is not None and file.settles_at > at:
             file.look_at = file.settles_at
@@ -83,7 +92,8 @@ async def answer(
             situation = Situation(case=file.case, procedure=procedure, desk=view, at=at, loads=loads)
             asked += _answer_one(file, situation, loads)
         file.owes = owes(file.case, procedure)
-    return await tables.keep(connection, files, [msgspec.json.encode(each) for each in (*asked, *more)], at)
+    records = [msgspec.json.encode(each) for each in (*asked, *more)]
+    return await tables.keep(connection, [file for file in files if file.changed], records, at)
 
 
 def _answer_one(file: File, situation: Situation, loads: dict[str, Load]) -> list[CommandRecord]:

@@ -70,6 +70,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lacking: Mapping[str, str] = {}  # role: the queue in which the case waits for somebody
     counts: Mapping[str, int] = {}
     by_system: Mapping[str, int] = {}  # how often the system has recorded each step
+    namings: int = 0  # how often routing has named somebody, or nobody
 
 
 INITIAL: Final = Case()

@@ -28,7 +28,8 @@ def respond(complaint: str, situation: Situation) -> tuple[list[Response], Case]
             commands.append(_record(stream, case, act, situation.at))
             case = replace(case, steps={**case.steps, act.step: replace(case.steps[act.step], asked=True)})
     for naming in namings(situation):
-        commands.append(_name(stream, case, situation, naming))
+        case = replace(case, namings=case.namings + 1)
+        commands.append(_name(stream, case, naming, situation.at))
         if naming.person is not None:
             case = named(case, naming.role, naming.person)
         else:
@@ -41,15 +42,13 @@ def _record(stream: UUID, case: Case, act: Act, at: datetime) -> RecordStep:
     return RecordStep(id=command, complaint=str(stream), at=at, step=act.step, medium=act.medium)
 
 
-def _name(stream: UUID, case: Case, situation: Situation, naming: Naming) -> NameAssignee:
+def _name(stream: UUID, case: Case, naming: Naming, at: datetime) -> NameAssignee:
     who = f"person={naming.person}" if naming.person is not None else f"queue={naming.queue}"
-    was = case.assignees.get(naming.role, "")
-    seen = (case.version, situation.desk.version)
-    command = service_command_id(stream, "name-assignee", naming.role, who, was, *seen)
+    command = service_command_id(stream, "name-assignee", naming.role, who, case.namings)
     return NameAssignee(
         id=command,
         complaint=str(stream),
-        at=situation.at,
+        at=at,
         role=naming.role,
         person=naming.person,
         department=naming.department,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 
@@ -24,6 +26,7 @@ from complaints.desk_events import (
     PersonLeft,
     PersonReturned,
 )
+from complaints.errors import Undecodable
 from complaints.events import EVENT_TYPES
 from complaints.ports import Now
 from routing import tables
@@ -43,19 +46,38 @@ _MAY_HELP: Final = (
 """After these somebody may act where nobody could; an absence may bring a deputy."""
 
 
-_OF_USE: Final = frozenset(
-    name
-    for name, kind in (EVENT_TYPES | DESK_EVENT_TYPES).items()
-    if issubclass(kind, (*TELLING, *RELEVANT, *_OF_A_PERSON, *_MAY_HELP, PackAdopted))
+_OF_USE: Final = (*TELLING, *RELEVANT, *_OF_A_PERSON, *_MAY_HELP, PackAdopted)
+_OF_NO_USE: Final = frozenset(
+    name for name, kind in (EVENT_TYPES | DESK_EVENT_TYPES).items() if not issubclass(kind, _OF_USE)
 )
 
 
-def recorded(message: Message) -> Recorded | None:
-    """The event in a record; None where it is of no use here, which is seen without reading it. Raises: Undecodable."""
-    name = message.headers.get("ce_type", "")
-    if (name.replace("case.", "complaint.", 1) if name.startswith("case.") else name) not in _OF_USE:
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """An event of a case that is of no use here but for having come."""
+
+    stream_id: UUID
+    version: int
+    desk: str
+
+
+Told = Recorded | Passed | None
+
+
+def told(message: Message) -> Told:
+    """The event in a record; of one that is of no use, which is seen without reading it, that it has come.
+
+    Raises: Undecodable.
+    """
+    headers = message.headers
+    if headers.get("ce_type") not in _OF_NO_USE:
+        return decode(stored_event(message))
+    if headers.get("ce_category") != "complaint":
         return None
-    return decode(stored_event(message))
+    try:
+        return Passed(UUID(message.key), message.version or 0, headers["ce_desk"])
+    except (ValueError, KeyError) as error:
+        raise Undecodable("no event: its key is no stream, or it names no desk") from error
 
 
 class Routing:
@@ -74,32 +96,36 @@ class Routing:
         look: Callable[[], None],
     ) -> None:
         self._views, self._matters, self._now, self._send, self._look = views, matters, now, send, look
-        self._handled: list[tuple[Sequence[Recorded], Outgoing]] = []  # not known to be committed yet
+        self._handled: list[tuple[Sequence[Told], Outgoing]] = []  # not known to be committed yet
 
-    async def handle(self, connection: asyncpg.Connection, records: Sequence[Recorded | None]) -> None:
+    async def handle(self, connection: asyncpg.Connection, events: Sequence[Told]) -> None:
         """Takes in events, in order of their stream. Raises: Poison, Transient."""
-        told = [record for record in records if record is not None]
-        for record in told:
-            if record.category == "desk":
-                await self._desk_changed(connection, record)
-        of_cases = [record for record in told if record.category == "complaint"]
+        for event in events:
+            if isinstance(event, Recorded) and event.category == "desk":
+                await self._desk_changed(connection, event)
+        of_cases = [event for event in events if isinstance(event, Passed) or (event and event.category == "complaint")]
         if of_cases:
-            self._handled.append((told, await self._take_in(connection, of_cases)))
+            self._handled.append((events, await self._take_in(connection, of_cases)))
 
-    async def _take_in(self, connection: asyncpg.Connection, records: Sequence[Recorded]) -> Outgoing:
+    async def _take_in(self, connection: asyncpg.Connection, events: Sequence[Recorded | Passed]) -> Outgoing:
         now = self._now()
-        files = await tables.files(connection, {record.stream_id: record.desk for record in records})
-        grounds = await Grounds.of(connection, self._views, (record.desk for record in records))
-        for record in records:
-            take_in(files[record.stream_id], record, now)
-        counts = await self._matters.note(connection, grounds, records, now)
-        return await answer(connection, grounds, list(files.values()), now, counts)
+        files = await tables.files(connection, {event.stream_id: event.desk for event in events})
+        records = [event for event in events if isinstance(event, Recorded)]
+        grounds = await Grounds.of(connection, self._views, files.values())
+        for event in events:
+            take_in(files[event.stream_id], event, now)
+        touched = {record.stream_id for record in records}
+        at_work = [file for file in files.values() if file.complaint in touched or file.waits]
+        for file in at_work:
+            file.waits = not grounds.has_come(file)
+        counts = await self._matters.note(connection, grounds, records, now) if records else []
+        return await answer(connection, grounds, at_work, now, counts)
 
-    def committed(self, records: Sequence[Recorded | None]) -> None:
+    def committed(self, events: Sequence[Told]) -> None:
         """These are done: what was put into the outbox for them may go, what was for others was rolled back."""
-        done = {id(record) for record in records}
+        done = {id(event) for event in events}
         for taken, outgoing in self._handled:
-            if all(id(record) in done for record in taken):
+            if all(id(event) in done for event in taken):
                 self._send(outgoing)
         self._handled.clear()
         self._look()
@@ -121,11 +147,14 @@ class Routing:
         return len((await self._views.at(desk, version)).directory.people) == 1
 
 
-def take_in(file: File, record: Recorded, now: datetime) -> None:
+def take_in(file: File, event: Recorded | Passed, now: datetime) -> None:
     """An event of the case. What is told of an imported case's past is told by somebody who may not have done yet."""
-    file.case = evolve(file.case, record.event, record.version)
-    file.correlation_id = file.correlation_id or record.meta.correlation_id
-    file.causation_id = event_id(record.stream_id, record.version)
-    file.traceparent = record.meta.traceparent
-    past = file.case.imported and record.event.at < now - SETTLING
+    file.seen = event.version
+    if isinstance(event, Passed):
+        return
+    file.case = evolve(file.case, event.event, event.version)
+    file.correlation_id = file.correlation_id or event.meta.correlation_id
+    file.causation_id = event_id(event.stream_id, event.version)
+    file.traceparent = event.meta.traceparent
+    past = file.case.imported and event.event.at < now - SETTLING
     file.settles_at = now + SETTLING if past else None

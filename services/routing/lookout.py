@@ -77,7 +77,7 @@ class Lookout:
             files = await tables.files_to_look_at(connection, now, _PORTION)
             if not files:
                 return None
-            grounds = await Grounds.of(connection, self._views, (file.desk for file in files))
+            grounds = await Grounds.of(connection, self._views, files)
             return await answer(connection, grounds, files, now)
 
     async def _review(self) -> Outgoing | None:
@@ -100,7 +100,7 @@ class Lookout:
     async def _look_at(self, connection: asyncpg.Connection, complaints: dict[UUID, str], *, matters: bool) -> Outgoing:
         now = self._now()
         files = await tables.files(connection, complaints)
-        grounds = await Grounds.of(connection, self._views, complaints.values())
+        grounds = await Grounds.of(connection, self._views, files.values())
         if not matters:
             return await answer(connection, grounds, list(files.values()), now)
         upto = {stream: file.case.version for stream, file in files.items()}

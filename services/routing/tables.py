@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+from msgspec.structs import replace
 
 from complaints.identity import desk_stream
 from routing.cases import INITIAL, Case
@@ -26,22 +27,43 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     owes: Mapping[str, str] = {}
     correlation_id: UUID | None = None
     settles_at: datetime | None = None  # until then more may be told of its past
+    waits: bool = False  # events that had happened when it was last looked at have not come yet
 
 
 @dataclass(slots=True, kw_only=True)
 class File:
-    """A case that is being worked on; ``before`` is how it was read."""
+    """A case that is being worked on; ``before`` is how it was read, ``seen`` the last version that has come now."""
 
     complaint: UUID
     desk: str
     before: Kept
     case: Case
+    was_to_be_looked_at: datetime | None = None
+    seen: int = 0
+    waits: bool = False
     owes: Mapping[str, str] = field(default_factory=dict)
     correlation_id: UUID | None = None
     causation_id: UUID | None = None
     traceparent: str | None = None
     settles_at: datetime | None = None
     look_at: datetime | None = None
+
+    @property
+    def kept(self) -> Kept:
+        """What is to be kept of it."""
+        return Kept(
+            case=self.case,
+            owes=self.owes,
+            correlation_id=self.correlation_id,
+            settles_at=self.settles_at,
+            waits=self.waits,
+        )
+
+    @property
+    def changed(self) -> bool:
+        """Is it otherwise than it was read, but for the version?"""
+        case = replace(self.case, version=self.before.case.version)
+        return replace(self.kept, case=case) != self.before or self.look_at != self.was_to_be_looked_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +81,7 @@ _decoder: Final = msgspec.json.Decoder(Kept)
 async def files(connection: asyncpg.Connection, complaints: Mapping[UUID, str]) -> dict[UUID, File]:
     """These cases (id to desk), locked; those that routing has not seen yet are new."""
     rows = await connection.fetch(
-        "SELECT complaint, desk, body FROM routing.case_file WHERE complaint = ANY($1::uuid[]) "
+        "SELECT complaint, desk, body, look_at FROM routing.case_file WHERE complaint = ANY($1::uuid[]) "
         "ORDER BY complaint FOR UPDATE",
         list(complaints),
     )
@@ -70,12 +92,12 @@ async def files(connection: asyncpg.Connection, complaints: Mapping[UUID, str]) 
     }
 
 
-async def files_to_look_at(connection: asyncpg.Connection, now: datetime, limit: int) -> list[File]:
+async def files_to_look_at(connection: asyncpg.Connection, at: datetime, limit: int) -> list[File]:
     """Cases that time has made worth a look, locked; nobody else's."""
     rows = await connection.fetch(
-        "SELECT complaint, desk, body FROM routing.case_file WHERE look_at <= $1 ORDER BY look_at LIMIT $2 "
+        "SELECT complaint, desk, body, look_at FROM routing.case_file WHERE look_at <= $1 ORDER BY look_at LIMIT $2 "
         "FOR UPDATE SKIP LOCKED",
-        now,
+        at,
         limit,
     )
     return [_file(row) for row in rows]
@@ -91,25 +113,37 @@ def _file(row: asyncpg.Record) -> File:
         owes=kept.owes,
         correlation_id=kept.correlation_id,
         settles_at=kept.settles_at,
+        waits=kept.waits,
+        was_to_be_looked_at=row["look_at"],
+        look_at=row["look_at"],
     )
 
 
-async def desks(connection: asyncpg.Connection, names: Iterable[str]) -> dict[str, tuple[int, dict[str, Load]]]:
-    """The version of each of these desks that the log has now, and everybody's load there."""
-    wanted = list(dict.fromkeys(names))
+@dataclass(frozen=True, slots=True)
+class Now:
+    """How the log and everybody's load stand. ``desks``, ``streams``: to the version that the log has."""
+
+    desks: Mapping[str, int]
+    streams: Mapping[UUID, int]
+    loads: Mapping[str, dict[str, Load]]
+
+
+async def now(connection: asyncpg.Connection, desks: Iterable[str], streams: Iterable[UUID]) -> Now:
+    """What the log has of these desks and streams at this moment, and everybody's load at the desks."""
+    named = {desk_stream(desk): desk for desk in desks}
     rows = await connection.fetch(
-        "SELECT d.desk, (SELECT s.version FROM es.stream s WHERE s.stream_id = d.stream) AS version, "
-        "l.person, l.open, l.named_at "
-        "FROM unnest($1::text[], $2::uuid[]) d(desk, stream) LEFT JOIN routing.load l ON l.desk = d.desk",
-        wanted,
-        [desk_stream(name) for name in wanted],
+        "SELECT stream_id AS stream, version, NULL AS desk, NULL AS person, NULL::int AS open, "
+        "NULL::timestamptz AS named_at FROM es.stream WHERE stream_id = ANY($1::uuid[]) "
+        "UNION ALL SELECT NULL, NULL, desk, person, open, named_at FROM routing.load WHERE desk = ANY($2::text[])",
+        [*named, *streams],
+        list(named.values()),
     )
-    found: dict[str, tuple[int, dict[str, Load]]] = {}
+    versions = {UUID(bytes=row["stream"].bytes): row["version"] for row in rows if row["stream"] is not None}
+    loads: dict[str, dict[str, Load]] = {desk: {} for desk in named.values()}
     for row in rows:
-        _, loads = found.setdefault(row["desk"], (row["version"] or 0, {}))
-        if row["person"] is not None:
-            loads[row["person"]] = Load(row["open"], row["named_at"])
-    return found
+        if row["desk"] is not None:
+            loads[row["desk"]][row["person"]] = Load(row["open"], row["named_at"])
+    return Now({desk: versions.get(stream, 0) for stream, desk in named.items()}, versions, loads)
 
 
 # --- writing ---
@@ -139,12 +173,14 @@ _Row = tuple[UUID, str, str, str | None, bool]
 
 
 async def keep(
-    connection: asyncpg.Connection, saved: Sequence[File], records: Sequence[bytes], now: datetime
+    connection: asyncpg.Connection, saved: Sequence[File], records: Sequence[bytes], at: datetime
 ) -> Outgoing:
     """Keeps these cases as they are now, who acts in them, everybody's load with it, and commands that are to go out.
 
     Loads change in one order for all, so that nobody waits for one who waits.
     """
+    if not saved and not records:
+        return Outgoing((), ())
     gone: list[tuple[UUID, str]] = []
     assigned: list[_Row] = []
     for file in saved:
@@ -158,19 +194,14 @@ async def keep(
         [file.complaint for file in saved],
         [file.desk for file in saved],
         [not file.case.closed for file in saved],
-        [_body(file) for file in saved],
+        [msgspec.json.encode(file.kept).decode() for file in saved],
         [file.look_at for file in saved],
         *_columns(gone, 2),
         *_columns(assigned, 5),
-        *_columns(_weights(saved, now), 4),
+        *_columns(_weights(saved, at), 4),
         records,
     )
     return Outgoing([row["id"] for row in rows], records)
-
-
-def _body(file: File) -> str:
-    kept = Kept(case=file.case, owes=file.owes, correlation_id=file.correlation_id, settles_at=file.settles_at)
-    return msgspec.json.encode(kept).decode()
 
 
 def _columns(rows: Sequence[tuple[object, ...]], number: int) -> list[list[object]]:
@@ -187,7 +218,7 @@ def _assignments(file: File, case: Case, owes: Mapping[str, str]) -> Iterable[_R
         yield file.complaint, role, file.desk, None, True
 
 
-def _weights(changed: Iterable[File], now: datetime) -> list[tuple[str, str, int, datetime | None]]:
+def _weights(changed: Iterable[File], at: datetime) -> list[tuple[str, str, int, datetime | None]]:
     """What each person has more or less to do, and whether a role was given to them; in the order of their names."""
     more: dict[tuple[str, str], int] = {}
     named: set[tuple[str, str]] = set()
@@ -199,7 +230,7 @@ def _weights(changed: Iterable[File], now: datetime) -> list[tuple[str, str, int
         before = file.before.case.assignees
         named |= {(file.desk, who) for role, who in file.case.assignees.items() if before.get(role) != who}
     people = sorted(person for person in more.keys() | named if more.get(person) or person in named)
-    return [(*person, more.get(person, 0), now if person in named else None) for person in people]
+    return [(*person, more.get(person, 0), at if person in named else None) for person in people]
 
 
 # --- looking again because the desk has changed ---

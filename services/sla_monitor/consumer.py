@@ -39,19 +39,15 @@ CHANGES_DUTIES: Final = (PackAdopted, ParameterSet, ReadingChosen, AnswerWithdra
 _OF_CASES: Final = (ComplaintReceived, ComplaintClosed, ComplaintReopened, CalendarApplied)
 
 
-_OF_USE: Final = frozenset(
-    name
-    for name, kind in (EVENT_TYPES | DESK_EVENT_TYPES).items()
-    if issubclass(kind, (*ARMING, *_OF_CASES, *CHANGES_DUTIES))
+_OF_USE: Final = (*ARMING, *_OF_CASES, *CHANGES_DUTIES)
+_OF_NO_USE: Final = frozenset(
+    name for name, kind in (EVENT_TYPES | DESK_EVENT_TYPES).items() if not issubclass(kind, _OF_USE)
 )
 
 
 def recorded(message: Message) -> Recorded | None:
     """The event in a record; None where it is of no use here, which is seen without reading it. Raises: Undecodable."""
-    name = message.headers.get("ce_type", "")
-    if (name.replace("case.", "complaint.", 1) if name.startswith("case.") else name) not in _OF_USE:
-        return None
-    return decode(stored_event(message))
+    return None if message.headers.get("ce_type") in _OF_NO_USE else decode(stored_event(message))
 
 
 class Projection:

@@ -13,12 +13,17 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from complaints.adapters.desk_views import LeftSealed, LoggedViews
+from complaints.adapters.pack_store import PostgresPacks
 from complaints.adapters.records import CommandRecord
 from complaints.adapters.service import utc_now
 from complaints.commands import SYSTEM
 from intake.__main__ import build as intake
 from intake.relay import build as relay
 from routing.__main__ import build as routing
+from routing.consumer import Routing
+from routing.matters import Matters
+from routing.tables import Outgoing
 from tests.contracts.bus import running
 from tests.contracts.town import Town, people, until
 
@@ -263,6 +268,88 @@ async def test_a_procedure_that_begins_to_count_counts_what_came_before(town: To
 
 async def test_nothing_was_set_aside(town: Town) -> None:
     assert await town.dead_letters() == []
+
+
+# --- what is past ---
+async def test_nothing_is_asked_about_a_case_before_all_that_has_happened_to_it_has_come(
+    apart: Town,
+) -> None:
+    await apart.open_desk("behind", people=STAFF)
+    complaint = await apart.receive("behind", "a", "an/agent")
+    received = len(await apart.history(complaint))
+    await apart.send("behind", complaint, "record-step", "system", step="assign")
+    history = await apart.history(complaint)
+    sent: list[Outgoing] = []
+    routing = _routing(apart, sent)
+    for part in (history[:received], history[received:]):
+        async with apart.pool.acquire() as connection, connection.transaction():
+            await routing.handle(connection, part)
+        routing.committed(part)
+    first, second = sent
+    assert not first.records
+    assert [msgspec.json.decode(each)["command"] for each in second.records] == ["name-assignee"]
+
+
+def _routing(town: Town, sent: list[Outgoing]) -> Routing:
+    async def digest(desk: str, value: object) -> str | None:
+        raise AssertionError("nothing personal is counted")
+
+    views = LoggedViews(town.store, PostgresPacks(town.pool), LeftSealed())
+    return Routing(views=views, matters=Matters(town.store, digest), now=town.now, send=sent.append, look=lambda: None)
+
+
+async def test_what_a_batch_decided_that_was_rolled_back_is_not_sent(apart: Town) -> None:
+    await apart.open_desk("rolled", people=STAFF)
+    history = await apart.history(await apart.receive("rolled", "a", "an/agent"))
+    sent: list[Outgoing] = []
+    routing = _routing(apart, sent)
+    async with apart.pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await routing.handle(connection, history)
+        await transaction.rollback()
+    again = await apart.history(history[0].stream_id)
+    async with apart.pool.acquire() as connection, connection.transaction():
+        await routing.handle(connection, again)
+    routing.committed(again)
+    assert len(sent) == 1
+
+
+async def test_routing_thrown_away_and_read_anew_asks_for_nothing_that_was_decided(apart: Town) -> None:
+    async with apart.running(intake, relay, routing):
+        await apart.open_desk("anew", people=STAFF)
+        for n in range(6):
+            await apart.receive("anew", f"c{n}", "an/agent")
+        await apart.settle()
+        await apart.change("anew", "desk.person-left", person="an")
+        await apart.settle()
+        head = await apart.store.head()
+        load = await apart.pool.fetch("SELECT person, open FROM routing.load WHERE open > 0 ORDER BY 1")
+    names = ("inbox", "case_file", "assignment", "load", "review", "counted", "matter", "outbox")
+    await apart.pool.execute(f"TRUNCATE {', '.join(f'routing.{name}' for name in names)}")
+    async with apart.running(intake, relay, routing):
+        await apart.settle()
+    assert await apart.store.head() == head
+    anew = await apart.pool.fetch("SELECT person, open FROM routing.load WHERE open > 0 ORDER BY 1")
+    assert list(map(tuple, anew)) == list(map(tuple, load))
+    await loads_are_what_is_assigned(apart)
+
+
+@pytest.fixture
+async def apart(
+    postgres_url: str, migrated_template: str, kafka_bootstrap_servers: str, tmp_path: Path
+) -> AsyncIterator[Town]:
+    """A deployment of the test's own, in which nothing runs."""
+    from tests import servers
+
+    name, prefix = f"redress_test_{token_hex(4)}", f"test-{token_hex(4)}."
+    url = servers.create_database(postgres_url, name, template=migrated_template)
+    try:
+        async with Town.laid_out(url, kafka_bootstrap_servers, prefix, tmp_path) as town:
+            yield town
+    finally:
+        servers.drop_database(postgres_url, name)
+        servers.delete_topics(kafka_bootstrap_servers, prefix)
 
 
 # --- crashes ---

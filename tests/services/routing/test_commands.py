@@ -47,7 +47,7 @@ def test_the_ids_say_what_is_asked_and_nothing_of_the_time() -> None:
     assert {command.id for command in respond(ID, asked)[0]}.isdisjoint(c.id for c in respond(other, asked)[0])
 
 
-def test_naming_somebody_back_is_another_command() -> None:
+def test_every_naming_is_another_command() -> None:
     people = joins("an", "cm"), joins("bo", "cm"), joins("cy", "front")
     ids = set()
     case = situation().case
