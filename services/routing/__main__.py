@@ -67,6 +67,7 @@ def build(settings: Settings, *, now: Now = utc_now) -> Service:
                 handle=routing.handle,
                 committed=routing.committed,
                 producer=producer,
+                side_by_side=True,
             )
             for name, part in (("events", consumer), ("lookout", lookout), ("outbox", outbox)):
                 service.health.add(name, part.why_not_ready)

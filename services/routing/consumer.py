@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import asyncpg
 
@@ -81,9 +83,9 @@ def told(message: Message) -> Told:
 
 
 class Routing:
-    """Handles batches of events, each in the transaction that moves the inbox.
+    """Handles batches of events, each in the transaction that moves the inbox; those of different partitions at once.
 
-    ``send`` takes what a batch has put into the outbox, once it is committed; ``look`` hears that one was.
+    ``send`` takes what a batch has put into the outbox, once it is committed; ``look`` hears that a desk has changed.
     """
 
     def __init__(
@@ -96,7 +98,8 @@ class Routing:
         look: Callable[[], None],
     ) -> None:
         self._views, self._matters, self._now, self._send, self._look = views, matters, now, send, look
-        self._handled: list[tuple[Sequence[Told], Outgoing]] = []  # not known to be committed yet
+        # What each task that handles a partition has decided, not known to be committed yet.
+        self._handled: WeakKeyDictionary[asyncio.Task[Any], list[tuple[Sequence[Told], Outgoing]]] = WeakKeyDictionary()
 
     async def handle(self, connection: asyncpg.Connection, events: Sequence[Told]) -> None:
         """Takes in events, in order of their stream. Raises: Poison, Transient."""
@@ -105,7 +108,8 @@ class Routing:
                 await self._desk_changed(connection, event)
         of_cases = [event for event in events if isinstance(event, Passed) or (event and event.category == "complaint")]
         if of_cases:
-            self._handled.append((events, await self._take_in(connection, of_cases)))
+            outgoing = await self._take_in(connection, of_cases)
+            self._handled.setdefault(_this_task(), []).append((events, outgoing))
 
     async def _take_in(self, connection: asyncpg.Connection, events: Sequence[Recorded | Passed]) -> Outgoing:
         now = self._now()
@@ -124,11 +128,11 @@ class Routing:
     def committed(self, events: Sequence[Told]) -> None:
         """These are done: what was put into the outbox for them may go, what was for others was rolled back."""
         done = {id(event) for event in events}
-        for taken, outgoing in self._handled:
+        for taken, outgoing in self._handled.pop(_this_task(), ()):
             if all(id(event) in done for event in taken):
                 self._send(outgoing)
-        self._handled.clear()
-        self._look()
+        if any(isinstance(event, Recorded) and event.category == "desk" for event in events):
+            self._look()
 
     async def _desk_changed(self, connection: asyncpg.Connection, record: Recorded) -> None:
         """Asks for a look at the cases that a change of the desk may concern."""
@@ -145,6 +149,12 @@ class Routing:
     async def _is_first(self, desk: str, version: int) -> bool:
         """Whether until then the desk had named nobody, so that nobody was named for any case."""
         return len((await self._views.at(desk, version)).directory.people) == 1
+
+
+def _this_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine runs in one
+    return task
 
 
 def take_in(file: File, event: Recorded | Passed, now: datetime) -> None:

@@ -55,11 +55,7 @@ class Lookout:
 
     async def caught_up(self) -> bool:
         """Whether there is nothing to look at now."""
-        waits = await self._pool.fetchval(
-            "SELECT EXISTS (SELECT FROM routing.case_file WHERE look_at <= $1) OR EXISTS (SELECT FROM routing.review)",
-            self._now(),
-        )
-        if waits:
+        if waits := await self._pool.fetchval(_ANYTHING, self._now()):
             self.wake()
         return not waits
 
@@ -68,6 +64,8 @@ class Lookout:
         return self._patience.trouble
 
     async def _look_at_all(self) -> None:
+        if not await self._pool.fetchval(_ANYTHING, self._now()):
+            return
         while (found := await self._review() or await self._look_at_those_due()) is not None:
             self._send(found)
 
@@ -108,6 +106,9 @@ class Lookout:
         return await tables.keep(connection, (), [msgspec.json.encode(each) for each in counts], now)
 
 
+_ANYTHING: Final = (
+    "SELECT EXISTS (SELECT FROM routing.case_file WHERE look_at <= $1) OR EXISTS (SELECT FROM routing.review)"
+)
 _WHICH: Final = {
     "person": "SELECT DISTINCT complaint FROM routing.assignment WHERE desk = $1 AND person = $2 AND complaint > $3 "
     "ORDER BY complaint LIMIT $4",

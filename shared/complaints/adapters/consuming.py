@@ -6,12 +6,13 @@ letters, with all that follows it in its stream; its neighbours do not notice. A
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from prometheus_client import Gauge, Histogram
@@ -47,6 +48,9 @@ class Consumer(Generic[T, C]):
     ``schema``; ``committed`` hears of them afterwards. ``handle`` may see the same items again after a rollback. It may
     raise ``Poison`` or ``Undecodable``: then it sees the items of that batch one by one. With ``check_versions`` a
     stream that lacks a version stops the partition.
+
+    Partitions are independent of one another. With ``side_by_side`` what was fetched of them is used at the same time,
+    each in a transaction and a task of its own; ``handle`` and ``committed`` must bear that.
     """
 
     def __init__(
@@ -63,9 +67,10 @@ class Consumer(Generic[T, C]):
         check_versions: bool = False,
         committed: Callable[[Sequence[T]], None] | None = None,
         batch: int = 500,
+        side_by_side: bool = False,
     ) -> None:
         self.name, self.topic = name, topic
-        self._kafka, self._batch = kafka, batch
+        self._kafka, self._batch, self._side_by_side = kafka, batch, side_by_side
         self._effects = Effects(
             name=name,
             topic=topic,
@@ -129,16 +134,28 @@ class Consumer(Generic[T, C]):
         if self._unplaced:
             await self._while_held(consumer, self._unplaced, lambda: self._place_assigned(consumer))
         fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._batch)
-        for at, records in fetched.items():
-            if (
-                at in self._read and at not in self._unplaced
-            ):  # else it was assigned while we fetched: read from its place
-                messages = [message_of(record) for record in records]
-                await self._while_held(consumer, {at}, partial(self._take, consumer, at, messages))
+        await self._take_all(
+            self._while_held(consumer, {at}, partial(self._take, consumer, at, [message_of(each) for each in records]))
+            for at, records in fetched.items()
+            if at in self._read and at not in self._unplaced  # else assigned while we fetched: read from its place
+        )
         if (now := time.monotonic()) - self._looked_for_letters >= _LOOK_FOR_LETTERS:
             self._looked_for_letters = now
             held = consumer.assignment()
             await self._while_held(consumer, held, lambda: self._effects.reinject([at.partition for at in held]))
+
+    async def _take_all(self, deliveries: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """One partition's after the other's, or all at once. Raises whatever is a bug, after the others have ended."""
+        if not self._side_by_side:
+            for delivery in deliveries:
+                await delivery
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                for delivery in deliveries:
+                    group.create_task(delivery)
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
 
     async def _while_held(
         self, consumer: AIOKafkaConsumer, held: Collection[TopicPartition], work: Callable[[], Awaitable[None]]
