@@ -114,6 +114,28 @@ async def test_a_bug_ends_the_consumer_and_leaves_the_record_for_the_next_one(be
     assert await bench.effects() == [1]
 
 
+async def test_partitions_that_are_used_side_by_side_keep_the_order_of_each_stream(bench: Bench) -> None:
+    labels = [f"s{n}" for n in range(8)]
+    for version in range(1, 6):
+        for place, label in enumerate(labels):
+            await bench.happened(label, version, version * 10 + place)
+    consumer = bench.consumer(side_by_side=True)
+    async with running(consumer.run()):
+        await until(consumer.caught_up)
+    for place, label in enumerate(labels):
+        assert await bench.effects(label) == [version * 10 + place for version in range(1, 6)]
+
+
+async def test_a_bug_in_one_of_two_partitions_that_are_used_side_by_side_ends_the_consumer(bench: Bench) -> None:
+    async def stumble(connection: asyncpg.Connection, messages: Sequence[Message]) -> None:
+        raise ZeroDivisionError
+
+    for place, label in enumerate("abcdefgh", 1):
+        await bench.happened(label, 1, place)
+    with pytest.raises(ZeroDivisionError):
+        await bench.consumer(stumble, side_by_side=True).run()
+
+
 async def test_two_members_share_the_partitions_and_each_record_has_one_effect(
     kafka: Kafka, pool: asyncpg.Pool, producer: AIOKafkaProducer
 ) -> None:
