@@ -222,9 +222,11 @@ def layout(kafka: Kafka) -> Iterable[NewTopic]:
 
 @asynccontextmanager
 async def open_producer(kafka: Kafka, *, client: str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
-    """A producer that returns from a send when all replicas have the record, and writes none twice by itself.
+    """A producer that returns from a send when all replicas have the record.
 
-    Waits for a cluster that is away; once open it retries for as long as it takes. ``options`` are aiokafka's.
+    Waits for a cluster that is away. ``options`` are aiokafka's. Whoever asks for an idempotent one opens another after
+    a failed send: once a batch is given up, its numbers have a gap that the cluster refuses for ever. All others send
+    what is known again by its id, however often it is written.
     """
     backoff = Backoff()
     while True:
@@ -232,7 +234,6 @@ async def open_producer(kafka: Kafka, *, client: str, **options: Any) -> AsyncIt
             **client_options(kafka),
             client_id=f"{kafka.topic_prefix}{client}",
             acks="all",
-            enable_idempotence=True,
             max_request_size=LARGEST_RECORD,
             request_timeout_ms=30_000,
             **options,

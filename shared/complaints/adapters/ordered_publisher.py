@@ -21,7 +21,7 @@ from complaints.adapters.records import Record
 FULL: Final = 512 * 1024
 """Bytes of a partition's batch; a larger record has a batch of its own."""
 
-PRODUCER_OPTIONS: Final[dict[str, Any]] = {"max_batch_size": LARGEST_RECORD}
+PRODUCER_OPTIONS: Final[dict[str, Any]] = {"max_batch_size": LARGEST_RECORD, "enable_idempotence": True}
 """For the producer that is given to an OrderedPublisher: how full a batch gets is decided here, not there."""
 
 
