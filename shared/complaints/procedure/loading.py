@@ -40,8 +40,14 @@ def load(text: str, *, file: str, answers: Mapping[str, Any] = NO_ANSWERS, sourc
         PackRefused: the first thing wrong, with line, column and clause; ``data["also"]`` lists the others that the
             same phase found.
     """
+    return load_document(document.read(text, file), digest=_digest(text), answers=answers, source=source)
+
+
+def load_document(
+    root: Row, *, digest: str, answers: Mapping[str, Any] = NO_ANSWERS, source: str | None = None
+) -> Procedure:
+    """As ``load``, of a file that is read already, whose digest is given; the document is settled in place."""
     refusals = Refusals()
-    root = document.read(text, file)
     walk = Walk(root, answers, refusals)
     walk.walk()
     refusals.stop()
@@ -53,7 +59,7 @@ def load(text: str, *, file: str, answers: Mapping[str, Any] = NO_ANSWERS, sourc
     refusals.stop()
     naming.refer()
     refusals.stop()
-    procedure, sections = _procedure(text, root, walk, naming, refusals)
+    procedure, sections = _procedure(digest, root, walk, naming, refusals)
     refusals.stop()
     Contradictions(procedure, naming, sections).look()
     refusals.stop()
@@ -65,7 +71,11 @@ def load(text: str, *, file: str, answers: Mapping[str, Any] = NO_ANSWERS, sourc
     return replace(procedure, quotations=quoted, findings=findings, warnings=tuple(map(str, findings)))
 
 
-def _procedure(text: str, root: Row, walk: Walk, naming: Naming, refusals: Refusals) -> tuple[Procedure, Steps]:
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _procedure(digest: str, root: Row, walk: Walk, naming: Naming, refusals: Refusals) -> tuple[Procedure, Steps]:
     pack, made = root["pack"], Steps(naming, refusals)
     notes = root.get("notes", [])
     return Procedure(
@@ -73,7 +83,7 @@ def _procedure(text: str, root: Row, walk: Walk, naming: Naming, refusals: Refus
         version=pack["version"],
         title=pack["title"],
         en=pack.get("en"),
-        digest=hashlib.sha256(text.encode()).hexdigest(),
+        digest=digest,
         questions=dict(naming.names.answers),
         places=walk.places,
         answered=walk.answered,
