@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from complaints.deciding.sight import Check, Sight
+from complaints.deciding.sight import Check, Names, Sight
 from complaints.events import Clause
 from complaints.procedure.limits import Limit
 from complaints.procedure.model import LimitCase, Procedure
@@ -33,9 +33,9 @@ class Citations:
         return [*([clause] if isinstance(clause, str) else clause or []), *dict.fromkeys(desk)]
 
     def leaning(self, sight: Sight, checks: Iterable[Check | None]) -> list[str]:
-        """The fields of the questions that conditions read, and of the starting values that decided them.
+        """The fields of the questions that conditions read, and of the starts, meanings and spans that decided them.
 
-        A starting value decided if the condition would have come out otherwise without it.
+        One of these decided if the condition would have come out otherwise without it.
         """
         if not self._by_field:
             return []
@@ -45,12 +45,21 @@ class Citations:
                 continue
             fields += [f"{question}.answer" for question in sorted(check.leans)]
             fields += [
-                field
-                for start in sorted(check.starts)
-                if (field := f"{start}.starts-as") in self._by_field
-                and check.without(start).on(sight) is not check.on(sight)
+                field for field in self._answered(check.rests) if check.without(field).on(sight) is not check.on(sight)
             ]
         return fields
+
+    def taken(self, sight: Sight, names: Names, fact: str) -> list[str]:
+        """The fields without which a fact would have another value: a table took it."""
+        known = names.of(fact)
+        return [
+            field
+            for field in self._answered(known.rests)
+            if names.without(field).of(fact).read(sight) != known.read(sight)
+        ]
+
+    def _answered(self, fields: Iterable[str]) -> list[str]:
+        return sorted(field for field in fields if field in self._by_field)
 
 
 def counted(limit: Limit | None) -> list[str]:

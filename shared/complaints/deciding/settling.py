@@ -96,10 +96,11 @@ def _take(run: Run, table: TableOf, row: TableRow, undecided: list[Clause]) -> b
     # The remainder was decided by every row before it.
     checks = [row.check] if row.check is not None else [before.check for before in table.rows]
     looked_at = run.looked_at(checks)
-    if row.row.fact is not None:
-        known = run.frame.names().of(row.row.fact)
-        looked_at[row.row.fact] = None if known.personal else to
     fields = [row.rule, *([f"{decide}.falls"] if lower else [])]
+    if row.row.fact is not None:
+        names = run.frame.names()
+        looked_at[row.row.fact] = None if names.of(row.row.fact).personal else to
+        fields += run.frame.citations.taken(run, names, row.row.fact)
     run.emit(
         DECISION_EVENTS.get(decide, ComplaintJudged)(
             at=run.now,

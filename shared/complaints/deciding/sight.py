@@ -7,7 +7,7 @@ change, so that nobody asks again before that.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -59,7 +59,7 @@ class Name:
     read: Read
     keys: frozenset[str]
     personal: bool = False
-    starts: frozenset[str] = frozenset()  # facts and counts it reads that have a starting value
+    rests: frozenset[str] = frozenset()  # fields of the pack that gave it its value: starting values, meanings, spans
     leans: frozenset[str] = frozenset()  # questions that it reads
 
 
@@ -79,14 +79,14 @@ def good(procedure: Procedure, name: str, step: StepState) -> bool:
 class Check:
     """A condition, ready to be asked."""
 
-    __slots__ = ("_bare", "_names", "condition", "keys", "leans", "names", "starts")
+    __slots__ = ("_bare", "_names", "condition", "keys", "leans", "names", "rests")
 
     def __init__(self, condition: Condition, names: Names) -> None:
         self.condition, self._names = condition, names
         self.names: dict[str, Name] = {name: names.of(name) for name in condition.refs}
         self._bare: dict[str, Check] = {}
         self.keys = frozenset[str]().union(*(name.keys for name in self.names.values()))
-        self.starts = frozenset[str]().union(*(name.starts for name in self.names.values()))
+        self.rests = frozenset[str]().union(*(name.rests for name in self.names.values()))
         self.leans = frozenset(condition.leans).union(*(name.leans for name in self.names.values()))
 
     def on(self, sight: Sight) -> bool | None:
@@ -107,11 +107,11 @@ class Check:
         """The names that nobody has said yet."""
         return [name for name, how in self.names.items() if how.read(sight) is UNSET]
 
-    def without(self, start: str) -> Check:
-        """The same condition if ``start`` had no starting value: so one tells whether that value decided."""
-        if start not in self._bare:
-            self._bare[start] = Check(self.condition, self._names.without(start))
-        return self._bare[start]
+    def without(self, field: str) -> Check:
+        """The same condition if nothing stood in this field of a fact or count: so one tells whether it decided."""
+        if field not in self._bare:
+            self._bare[field] = Check(self.condition, self._names.without(field))
+        return self._bare[field]
 
 
 class Names:
@@ -138,9 +138,9 @@ class Names:
         """As ``check``, of a condition that may not be there."""
         return None if condition is None else self.check(condition)
 
-    def without(self, start: str) -> Names:
-        """The same names, but this one has no starting value."""
-        return Names(self._procedure, self._item, self._bare | {start})
+    def without(self, field: str) -> Names:
+        """The same names if nothing stood in this field: no starting value, no meaning, no length of a span."""
+        return Names(self._procedure, self._item, self._bare | {field})
 
     def _built(self, name: str) -> Name:
         head, _, tail = name.partition(".")
@@ -203,11 +203,10 @@ class Names:
     # --- facts and counts ---
     def _fact(self, fact: Fact) -> Name:
         if fact.means is not None:
-            return self._meaning(self.check(fact.means))
+            return self._resting(f"{fact.name}.means", self._meaning(self.check(fact.means)))
         if fact.span is not None:
-            return self._span(*fact.span)
-        name, start = fact.name, UNSET if fact.name in self._bare else fact.starts_as
-        starts = frozenset((name,)) if fact.starts_as is not UNSET else frozenset[str]()
+            return self._resting(f"{fact.name}.within", self._span(*fact.span))
+        name, (start, rests) = fact.name, self._start(fact.name, fact.starts_as)
         if self._item is not None and fact.of == self._item[0]:
             (kind, number), key = self._item, item_fact(name, "#".join(self._item))
 
@@ -215,10 +214,23 @@ class Names:
                 # As of an instant before it was added, the item is not there.
                 return sight.state.items.get(kind, {}).get(number, {}).get(name, start)
 
-            return Name(_as_said(read, fact), frozenset((key,)), fact.personal, starts)
+            return Name(_as_said(read, fact), frozenset((key,)), fact.personal, rests)
         return Name(
-            _as_said(lambda sight: sight.state.facts.get(name, start), fact), frozenset((name,)), fact.personal, starts
+            _as_said(lambda sight: sight.state.facts.get(name, start), fact), frozenset((name,)), fact.personal, rests
         )
+
+    def _start(self, name: str, starts_as: Any) -> tuple[Any, frozenset[str]]:
+        """The starting value, and the field where it stands."""
+        field = f"{name}.starts-as"
+        if starts_as is UNSET or field in self._bare:
+            return UNSET, frozenset()
+        return starts_as, frozenset((field,))
+
+    def _resting(self, field: str, name: Name) -> Name:
+        """A derived fact rests on the field that says how; without it, it is not known."""
+        if field in self._bare:
+            return replace(name, read=lambda _: UNSET)
+        return replace(name, rests=name.rests | {field})
 
     @staticmethod
     def _meaning(check: Check) -> Name:
@@ -226,7 +238,7 @@ class Names:
             value = check.on(sight)
             return UNSET if value is None else value
 
-        return Name(read, check.keys, starts=check.starts, leans=check.leans)
+        return Name(read, check.keys, rests=check.rests, leans=check.leans)
 
     def _span(self, limit: Limit, begin: str, end: str) -> Name:
         a, b, answers = self.of(begin), self.of(end), self._procedure.questions
@@ -239,13 +251,11 @@ class Names:
             return UNSET if due is None else until <= due.at
 
         leans = frozenset((limit.question,)) if limit.question else frozenset[str]()
-        return Name(read, a.keys | b.keys, starts=a.starts | b.starts, leans=leans)
+        return Name(read, a.keys | b.keys, rests=a.rests | b.rests, leans=leans)
 
     def _count(self, name: str) -> Name:
-        count = self._procedure.counts[name]
-        start = UNSET if name in self._bare else count.starts_as
-        starts = frozenset((name,)) if count.starts_as is not UNSET else frozenset[str]()
-        return Name(lambda sight: sight.state.counts.get(name, start), frozenset((name,)), starts=starts)
+        start, rests = self._start(name, self._procedure.counts[name].starts_as)
+        return Name(lambda sight: sight.state.counts.get(name, start), frozenset((name,)), rests=rests)
 
 
 def any_item(step: str) -> str:

@@ -139,6 +139,65 @@ def test_a_starting_value_is_not_cited_where_something_else_decided() -> None:
     no.when(receive(facts={"media": True, "grave": False})).then_among(event("complaint.graded", to=2, clause="乙"))
 
 
+SPAN = """
+facts:
+- {fact: learned_at, clause: f, type: time}
+- {fact: said_at, clause: f, type: time}
+- {fact: media, clause: f, type: yes-no}
+- {fact: in_window, clause: w, within: not-stated, from: learned_at, until: said_at}
+- {fact: timely, clause: m, means: in_window || media}
+- {fact: grave, clause: g, means: {reading: media, or: ["!media"], because: b}}
+decisions:
+- {decide: grade, of: [1, 2], rows: [{set: 1, clause: 甲, when: grave}, {set: 2, clause: 乙, when: "!grave"}]}
+steps:
+- part: p
+  rows:
+  - {do: take_up, clause: 一, by: cm, when: in_window}
+  - {do: answer, clause: 二, by: cm, when: timely}
+  - {close: end, clause: 三, by: cm}
+holds: [{hold: gate, clause: h, forbids: [end], until: timely}]
+"""
+DATES = {"learned_at": at(0, "08:00").isoformat(), "said_at": at(3, "08:00").isoformat()}
+
+
+def test_how_long_a_span_may_be_is_cited_where_it_decided_also_through_a_meaning() -> None:
+    case = given(pack(SPAN, answers={"in_window.within": "10 days"}))
+    case.when(receive(facts=DATES)).then_among(
+        event("step.opened", step="take_up", clause=["一", "desk:in_window.within"]),
+        event("step.opened", step="answer", clause=["二", "desk:in_window.within"]),
+    )
+    case.when(receive(facts={**DATES, "media": True})).then_among(
+        event("step.opened", step="take_up", clause=["一", "desk:in_window.within"]),
+        event("step.opened", step="answer", clause="二"),
+    )
+
+
+def test_how_long_a_span_may_be_is_cited_where_it_lifts_a_hold() -> None:
+    case = given(pack(SPAN, answers={"in_window.within": "10 days"}), receive())
+    case.when(say(at(4, "10:00"), **DATES)).then_among(
+        event("hold.lifted", hold="gate", clause=["h", "desk:in_window.within"])
+    )
+
+
+def test_the_reading_of_a_meaning_is_cited_where_it_decided() -> None:
+    case = given(pack(SPAN, answers={"grave.means": "!media"}))
+    case.when(receive(facts={"media": False})).then_among(
+        event("complaint.graded", to=1, clause=["甲", "desk:grave.means"])
+    )
+
+
+def test_a_starting_value_is_cited_where_a_table_takes_it() -> None:
+    text = """
+facts: [{fact: place, clause: f, type: [here, there], starts-as: {reading: here, or: [there], because: b}}]
+decisions:
+- {decide: owner, rows: [{set: fact place, clause: o}]}
+steps: [{part: p, rows: [{close: end, clause: 一, by: cm}]}]
+"""
+    case = given(pack(text, roles="cm here there", answers={"place.starts-as": "there"}))
+    case.when(receive()).then_among(event("complaint.routed", to="there", clause=["o", "desk:place.starts-as"]))
+    case.when(receive(facts={"place": "there"})).then_among(event("complaint.routed", to="there", clause="o"))
+
+
 def test_the_reading_of_a_row_of_a_table() -> None:
     given(pack(READ, answers={"grade.rows.1.when": "media"})).when(receive(facts={"media": True})).then_among(
         event("complaint.graded", to=1, clause=["甲", "desk:grade.rows.1.when"])
