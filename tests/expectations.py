@@ -1,8 +1,9 @@
 """The stories: how they are read and run, and what their expectations ask of what came out.
 
 An expectation names some fields of a line (those of ``data`` stand beside the others); a line of the story must have
-them. Events, rejections and messages are asked for in their order; ``never``, ``verdict``, ``desk-verdict``, ``work``
-and ``hidden`` stand anywhere. A clause is met where it is among those cited; instants are compared as instants.
+them. Events, rejections and messages are asked for in their order; ``never``, ``verdict``, ``desk-verdict``, ``work``,
+``hidden`` and ``seen`` stand anywhere. A clause is met where it is among those cited; instants are compared as
+instants.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def unmet(expectations: Iterable[Line], told: Sequence[Line], world: World, unti
         match kind:
             case "never":
                 yield from (f"{want}: {line}" for line in told if fits(asked, line))
-            case "verdict" | "desk-verdict" | "work" | "hidden":
+            case "verdict" | "desk-verdict" | "work" | "hidden" | "seen":
                 if (instead := _unlike(kind, asked, world, until)) is not None:
                     yield f"{want}: {instead}"
             case _:
@@ -117,6 +118,9 @@ def _unlike(kind: str, asked: Line, world: World, until: datetime) -> object:
         case "work":
             got = _names(world.work(at, asked.get("role")))
             return None if all(got[part] == asked[part] for part in got if part in asked) else got
+        case "seen":
+            seen = world.visible(asked["complaint"], asked["seen-by"])
+            return None if asked["fact"] in seen else seen
         case _:
             hidden, seen = (world.visible(asked["complaint"], asked[who]) for who in ("role", "seen-by"))
             return None if asked["fact"] not in hidden and asked["fact"] in seen else (hidden, seen)
