@@ -289,7 +289,7 @@ def _facts_of_item(act: Act, facts: Facts) -> Facts:
 
 
 def _over(act: Act, role: str, outcome: str, facts: Facts) -> bool:
-    """Is nothing more owed in this round? A good record that ends the step must be complete."""
+    """Is nothing more owed in this round? A good record that ends the step, or one interval of it, must be complete."""
     step, good = act.row.step, outcome == act.row.step.outcomes[0]
     have = {signed for signed, _ in act.state.signed} | {role}
     people = {person for _, person in act.state.signed} | {act.by.person}
@@ -298,11 +298,9 @@ def _over(act: Act, role: str, outcome: str, facts: Facts) -> bool:
     )
     if good and not (complete and len(people) >= step.people):
         return False
-    if step.repeats is not None or (step.verb == "contact" and outcome == "not_reached"):
-        return False
     if good:
         _check_complete(act, facts)
-    return True
+    return step.repeats is None and not (step.verb == "contact" and outcome == "not_reached")
 
 
 def _check_complete(act: Act, facts: Facts) -> None:

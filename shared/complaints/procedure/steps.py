@@ -107,14 +107,20 @@ class Steps(Sections):
             raise row.refusal(verb, f"{name}: a hand-over says to whom (to)")
         if "next_tier" in alternatives(row["by"]):
             raise row.refusal("by", f"{name}: the next tier is somebody to hand over to, not somebody who acts")
-        outcomes = row.get("outcomes", ())
-        if len(set(outcomes)) < len(outcomes):
-            raise row.refusal("outcomes", f"{name}: an outcome stands here twice")
+        self.refuse_outcomes(row, name, verb)
         for key, targets in (("after", alternatives(row.get("after"))), ("back", row.get("back", {}).values())):
             for target in targets:
                 kind = self.naming.steps[target][1].get("for-each")
                 if kind not in (None, item):
                     raise row.refusal(key, f"{target} belongs to each {kind}; ask for {kind}.open or {kind}.count")
+
+    def refuse_outcomes(self, row: Row, name: str, verb: str) -> None:
+        """Own words for outcomes that are not different, or of which the good one would end nothing."""
+        outcomes = row.get("outcomes", ())
+        if len(set(outcomes)) < len(outcomes):
+            raise row.refusal("outcomes", f"{name}: an outcome stands here twice")
+        if verb == "contact" and outcomes and outcomes[0] == "not_reached":
+            raise row.refusal("outcomes", f"{name}: the first outcome is the good one, and not_reached leaves it open")
 
     def within(self, row: Row, item: str | None) -> tuple[m.LimitCase, ...]:
         """The limit: one, or a list of cases."""

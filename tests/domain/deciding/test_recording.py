@@ -84,6 +84,44 @@ def test_facts_that_a_record_must_contain_are_asked_for_even_of_what_has_happene
     case.when(record("look", "cm", at(0, "10:00"))).then_among(event("work.recorded"))
 
 
+AGAIN = pack("""
+facts:
+- {fact: content, clause: f, type: text}
+- {fact: result, clause: f, type: text}
+steps:
+- part: p
+  rows:
+  - {tell: progress, clause: 一, by: cm, to: customer, repeats: 1 week, records: [content]}
+  - {fill: log, clause: 二, by: cm, repeats: not-stated, form: sheet, complete: true}
+  - {contact: call, clause: 三, by: cm, records: [result]}
+  - {approve: agree, clause: 四, by: [cm, md], repeats: not-stated, records: [result]}
+  - {close: end, clause: 五, by: cm}
+forms: [{form: sheet, clause: s, title: sheet, fields: [content, result]}]
+""")
+
+
+def test_what_a_record_must_contain_is_asked_of_each_one_of_a_step_that_repeats() -> None:
+    case = given(AGAIN, receive())
+    case.when(record("progress", "cm", at(0, "10:00"))).then_rejected("facts-missing", "一", facts=["content"])
+    case.when(record("progress", "cm", at(0, "10:00"), facts={"content": "c"})).then_among(
+        event("notice.given", step="progress", over=False)
+    )
+    case.when(record("log", "cm", at(0, "10:00"), facts={"content": "c"})).then_rejected(
+        "facts-missing", "二", facts=["result"]
+    )
+
+
+def test_of_several_who_must_record_a_step_that_repeats_the_last_one_is_asked_what_it_must_contain() -> None:
+    case = given(AGAIN, receive(), record("agree", "cm", at(0, "10:00")))
+    case.when(record("agree", "md", at(0, "11:00"))).then_rejected("facts-missing", "四", facts=["result"])
+
+
+def test_an_attempt_that_reaches_nobody_has_nothing_to_contain() -> None:
+    case = given(AGAIN, receive())
+    case.when(record("call", "cm", at(0, "10:00"), outcome="not_reached")).then_among(event("contact.failed"))
+    case.when(record("call", "cm", at(0, "10:00"))).then_rejected("facts-missing", "三", facts=["result"])
+
+
 def test_a_form_that_must_be_complete_names_the_fields_it_lacks() -> None:
     given(OFFICE, receive()).when(record("slip", "front", at(0, "10:00"), facts={"plate": "1"})).then_rejected(
         "facts-missing", "五", facts=["result"]
