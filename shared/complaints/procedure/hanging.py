@@ -146,7 +146,7 @@ class Hanging:
             return None
         for known in self._tries(conditions, initial=True):
             if all(c.on(self._seeing(known)) is False for c in conditions):
-                return listed([f"{name} is {_spoken(value)}" for name, value in known.items()])
+                return listed([f"{name} is {_spoken(value)}" for name, value in known.items()] or ["anything is known"])
         return None
 
     def _tries(self, conditions: Iterable[Condition], *, initial: bool) -> Iterator[dict[str, Any]]:

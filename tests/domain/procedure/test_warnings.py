@@ -229,3 +229,9 @@ def test_warnings_are_the_findings_in_words_with_their_lines() -> None:
 
 def test_limits_of_items_are_looked_at_too() -> None:
     assert whys(whole(), "hangs") == ["the limit of fix can hang on fixable; nobody need have mentioned fixable"]
+
+
+def test_a_table_none_of_whose_rows_can_ever_be_true_stays_undecided_whatever_is_known() -> None:
+    never = "decisions: [{decide: level, rows: [{set: high, clause: '1', when: 'false'}]}]\n"
+    found = whys(small(CHANNEL, never), "undecided")
+    assert found == ["level stays undecided when anything is known: no row covers it"]

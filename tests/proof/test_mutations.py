@@ -1,0 +1,100 @@
+"""No rule of a shipped pack is there for nothing: without it, some story of the pack no longer comes out.
+
+`pytest tests/proof -k 04` tries one pack. What is taken away, and how, stands in `tests/mutations.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from time import process_time
+from typing import Any
+
+import pytest
+
+from complaints.errors import PackRefused, RedressError
+from complaints.procedure.library import packs
+from complaints.procedure.model import Procedure
+from redress.simulation import World
+from tests.expectations import NAMES, STORIES, Story, lines, story, unmet
+from tests.mutations import Mutant, mutants
+
+SHIPPED = sorted(packs())
+
+
+def stories_of(pack: str) -> Iterator[Story]:
+    """The stories that run a pack."""
+    for name in NAMES:
+        with (STORIES / f"{name}.jsonl").open(encoding="utf-8") as file:
+            if json.loads(next(file))["pack"] == f"{pack}.yaml":
+                yield story(name)
+
+
+@dataclass
+class Told:
+    """A story, and what tells whether it is likely to miss a rule."""
+
+    story: Story
+
+    @cached_property
+    def answers(self) -> Mapping[str, Any]:
+        """What its desk answers."""
+        desk = self.story.scenario.head.desk
+        return {} if desk is None else desk.answers
+
+    @cached_property
+    def _run(self) -> tuple[float, str]:
+        begun = process_time()
+        told = lines(self.story.world())
+        spent = process_time() - begun
+        return spent, json.dumps([*self.story.expectations, *told], default=str)
+
+    def likely(self, mutant: Mutant) -> tuple[bool, float]:
+        """Sorts those first that speak of the row, and of these the shortest."""
+        spent, words = self._run
+        return f'"{mutant.rule.partition(".")[0]}"' not in words, spent
+
+    def misses(self, procedure: Procedure) -> bool:
+        """Whether it does not come out by that procedure, or does not run at all."""
+        try:
+            world = World.of(procedure).run(self.story.scenario.commands, self.story.until)
+        except RedressError:
+            return True
+        return any(True for _ in unmet(self.story.expectations, lines(world), world, self.story.until))
+
+
+def survives(mutant: Mutant, stories: Sequence[Told]) -> str | None:
+    """Why the rule could as well not be there, None where some story misses it."""
+    loaded: dict[str, Procedure | PackRefused] = {}
+    for told in sorted(stories, key=lambda told: told.likely(mutant)):
+        key = json.dumps(told.answers, sort_keys=True)
+        if key not in loaded:
+            loaded[key] = _loaded(mutant, told.answers)
+        procedure = loaded[key]
+        if isinstance(procedure, Procedure) and told.misses(procedure):
+            return None
+    refused = next((found for found in loaded.values() if isinstance(found, PackRefused)), None)
+    if refused is not None and all(isinstance(found, PackRefused) for found in loaded.values()):
+        return f"does not load: {refused.reason}"
+    return f"none of {len(stories)} stories misses it"
+
+
+def _loaded(mutant: Mutant, answers: Mapping[str, Any]) -> Procedure | PackRefused:
+    try:
+        return mutant.load(answers)
+    except PackRefused as refused:
+        return refused
+
+
+@pytest.mark.parametrize("pack", SHIPPED)
+def test_some_story_misses_each_rule_of_a_pack(pack: str) -> None:
+    stories = [Told(story) for story in stories_of(pack)]
+    assert [told.story.name for told in stories if told.misses(told.story.procedure)] == [], "they do not come out"
+    found = [(mutant, survives(mutant, stories)) for mutant in mutants(packs()[pack])]
+    told = [f"line {m.mark.line}: {m} [{m.cited}]: {why}" for m, why in found if why is not None]
+    if told:  # said without the trace: the list is what a writer of packs needs
+        pytest.fail(
+            "\n".join([f"{len(told)} of {len(found)} rules could be left out of {pack}:", *told]), pytrace=False
+        )
