@@ -15,7 +15,7 @@ import msgspec
 
 from complaints.codec import Envelope, decode
 from complaints.commands import EraseSubject
-from complaints.complaint import Complaint
+from complaints.complaint import Complaint, evolve
 from complaints.errors import Transient, Unknown, VersionConflict
 from complaints.events import SubjectErased
 from complaints.identity import service_command_id
@@ -107,5 +107,6 @@ class Erasures:
                 fingerprint=b"",
             )
             with suppress(VersionConflict):  # it has gone on; it is told all the same
-                await self._cases.write(other, [msgspec.structs.replace(event, at=at)], entry)
+                told = msgspec.structs.replace(event, at=at)
+                await self._cases.write(other, [told], entry, evolve(state, told))
             other = await self._cases.load(other.stream_id, other.desk, fresh=True)

@@ -162,7 +162,7 @@ class Handler:
 
     async def _written(self, request: Request, plan: Plan[Any]) -> Handled:
         try:
-            written = await plan.streams.write(plan.loaded, plan.events, plan.entry)
+            written = await plan.streams.write(plan.loaded, plan.events, plan.entry, plan.state)
         except Taken as error:
             raise taken(error.scope, str(error.holder), plan.procedure) from None
         if written.after is None:

@@ -21,13 +21,13 @@ from complaints.commands import (
     Receive,
 )
 from complaints.complaint import Complaint
-from complaints.deciding import Others, claims, decide
+from complaints.deciding import Others, claims, decide, decided
 from complaints.desk_view import DeskView, compiled_calendar
 from complaints.desks import DeskViews, no_such_desk
-from complaints.duties import DutyBook, decide_duty
+from complaints.duties import DutyBook, decide_duty, evolve_duty
 from complaints.erasure import Erasures
 from complaints.errors import Rejected, Unknown
-from complaints.events import ComplaintReceived, Event
+from complaints.events import Event
 from complaints.identity import OPERATOR, duties_stream
 from complaints.ports import Claim, Guard, Now
 from complaints.procedure.model import Procedure
@@ -63,6 +63,7 @@ class Plan(Generic[State]):
     streams: Streams[State]
     loaded: Loaded[State]
     events: Sequence[Event]
+    state: State  # after them
     entry: Entry
     procedure: Procedure
 
@@ -123,7 +124,12 @@ class Planner:
             facts=procedure.personal,
         )
         events = decide_duty(loaded.state, command, procedure)
-        return Plan(streams=self._duties, loaded=loaded, events=events, entry=entry, procedure=procedure)
+        state = loaded.state
+        for event in events:
+            state = evolve_duty(state, event)
+        return Plan(
+            streams=self._duties, loaded=loaded, events=events, state=state, entry=entry, procedure=procedure
+        )
 
     # --- cases ---
     async def _of_a_case(
@@ -147,13 +153,12 @@ class Planner:
             command = msgspec.structs.replace(command, subject=str(self._subject(loaded, command.subject)))
             guards = (*guards, *await self._others_of_the_subject(view, loaded, command))
         try:
-            events = decide(state, command, procedure, calendar, others, warnings=view.warnings)
+            done = decided(state, command, procedure, calendar, others, warnings=view.warnings)
         except Rejected:
             if isinstance(command, EraseSubject):
                 await self._erasures.abandon(loaded.subject, command)
             raise
-        received = [self._received(event, view, loaded.stream_id) for event in events]
-        claimed, released = claims(events, state, others.procedure or procedure)
+        claimed, released = claims(done.events, state, others.procedure or procedure)
         entry = Entry(
             meta=_meta(
                 request,
@@ -168,7 +173,14 @@ class Planner:
             releases=self._digested(view.desk, released),
             guards=guards,
         )
-        return Plan(streams=self._cases, loaded=loaded, events=received, entry=entry, procedure=procedure)
+        return Plan(
+            streams=self._cases,
+            loaded=loaded,
+            events=done.events,
+            state=done.state,
+            entry=entry,
+            procedure=procedure,
+        )
 
     async def _linked(self, desk: str, command: CaseCommand, *, fresh: bool) -> tuple[Others, tuple[Guard, ...]]:
         """The older case that a command takes up, which must stay as it is until the command is recorded."""
@@ -190,13 +202,19 @@ class Planner:
         return others, (Guard(stream_id=loaded.stream_id, version=loaded.version),)
 
     async def _ground(self, view: DeskView, command: CaseCommand, others: Others) -> tuple[CaseCommand, Others]:
-        """The calendar or the procedure that a case is to go on under, and the version of the desk that has it."""
+        """What the desk has for a case to begin or to go on under: the calendar, the procedure, its own version."""
         if isinstance(command, ApplyCalendar):
             if command.version not in view.calendars:
                 raise Rejected("no-such-calendar", None, f"desk {view.desk} has no calendar {command.version}")
             calendar = compiled_calendar(view.calendars[command.version])
             command = msgspec.structs.replace(command, desk_version=command.desk_version or view.version)
             return command, replace(others, calendar=calendar)
+        if isinstance(command, Receive):
+            name = command.complainant
+            subject = self._sealer.pseudonym(view.desk, name) if name is not None else _stream(command.complaint)
+            return command, replace(
+                others, subject=str(subject), desk_version=view.version, calendar_version=view.calendar_version
+            )
         if isinstance(command, ChangePack):
             new = await self._desks.at(view.desk, command.desk_version) if command.desk_version else view
             procedure = new.procedure
@@ -210,16 +228,6 @@ class Planner:
                 )
             return msgspec.structs.replace(command, desk_version=new.version), replace(others, procedure=procedure)
         return command, others
-
-    def _received(self, event: Event, view: DeskView, stream_id: UUID) -> Event:
-        """Under which desk a case was received and whom it is about, which only the writer knows."""
-        if not isinstance(event, ComplaintReceived):
-            return event
-        named = event.complainant
-        subject = self._sealer.pseudonym(view.desk, named) if named is not None else stream_id
-        return msgspec.structs.replace(
-            event, subject=str(subject), desk_version=view.version, calendar=view.calendar_version
-        )
 
     def _digested(self, desk: str, values: Sequence[Claim]) -> tuple[Claim, ...]:
         return tuple(

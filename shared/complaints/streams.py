@@ -108,8 +108,10 @@ class Streams(Generic[State]):
         """The stream as memory has it; one that memory does not know, as if there were none."""
         return self._cached.get(stream_id) or self._nothing(stream_id, desk)
 
-    async def write(self, loaded: Loaded[State], events: Sequence[Event], entry: Entry) -> Written[State]:
-        """Seals, encodes and appends.
+    async def write(
+        self, loaded: Loaded[State], events: Sequence[Event], entry: Entry, state: State
+    ) -> Written[State]:
+        """Seals, encodes and appends; ``state`` is that after the events.
 
         Raises: VersionConflict, Taken, CommandReused, BeingErased, StoreBusy, StoreUnavailable.
         """
@@ -134,7 +136,7 @@ class Streams(Generic[State]):
         appended = await self._store.append(append)
         if appended.duplicate:
             return Written(appended=appended, events=(), after=None)
-        after = replace(self._after(loaded, events), hash=appended.hash)
+        after = self._after(loaded, events, state, appended.hash)
         return Written(appended=appended, events=events, after=self._keep(after))
 
     async def written(self, stream_id: UUID, appended: Appended) -> Sequence[Event]:
@@ -179,18 +181,19 @@ class Streams(Generic[State]):
     def _folded(self, loaded: Loaded[State], records: Sequence[Recorded]) -> Loaded[State]:
         if not records:
             return loaded
-        after = self._after(loaded, [record.event for record in records])
-        return replace(after, desk=records[-1].desk, hash=records[-1].hash)
-
-    def _after(self, loaded: Loaded[State], events: Sequence[Event]) -> Loaded[State]:
-        state, changes = loaded.state, dict[str, Any]()
+        events, state = [record.event for record in records], loaded.state
         for event in events:
             state = self._evolve(state, event)
+        return self._after(replace(loaded, desk=records[-1].desk), events, state, records[-1].hash)
+
+    def _after(self, loaded: Loaded[State], events: Sequence[Event], state: State, hash: bytes) -> Loaded[State]:
+        changes: dict[str, Any] = {}
+        for event in events:
             if isinstance(event, ComplaintReceived):
                 changes |= {"subject": UUID(event.subject), "case": event.case, "desk_version": event.desk_version}
             elif isinstance(event, PackChanged):
                 changes["desk_version"] = event.desk_version
-        return replace(loaded, version=loaded.version + len(events), state=state, **changes)
+        return replace(loaded, version=loaded.version + len(events), state=state, hash=hash, **changes)
 
     def _keep(self, loaded: Loaded[State]) -> Loaded[State]:
         if not loaded.version:

@@ -5,9 +5,9 @@ conditions see, ``run`` one decision in progress; the rest is one module a subje
 """
 
 from complaints.deciding.claiming import claims, taken
-from complaints.deciding.decision import decide
+from complaints.deciding.decision import decide, decided
 from complaints.deciding.frame import holds_for, value_of
 from complaints.deciding.run import NOTHING, Others
 from complaints.deciding.running_out import next_due
 
-__all__ = ["NOTHING", "Others", "claims", "decide", "holds_for", "next_due", "taken", "value_of"]
+__all__ = ["NOTHING", "Others", "claims", "decide", "decided", "holds_for", "next_due", "taken", "value_of"]

@@ -5,6 +5,7 @@ Source: the pack language, section 8.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import assert_never
 
 from complaints.business_time import BusinessCalendar
@@ -57,6 +58,14 @@ from complaints.procedure.model import Procedure
 from complaints.sla import NO_WARNINGS, Warnings
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The events that follow from a command, and the case after them."""
+
+    events: list[CaseEvent]
+    state: Complaint
+
+
 def decide(
     state: Complaint,
     command: CaseCommand,
@@ -75,7 +84,21 @@ def decide(
         Rejected: a rule said no, with its clause; then nothing has happened.
         Unsettled: rows of the pack undo one another.
     """
-    return run_through(Run(state, command, procedure, calendar, others, warnings=warnings))
+    return decided(state, command, procedure, calendar, others, warnings=warnings).events
+
+
+def decided(
+    state: Complaint,
+    command: CaseCommand,
+    procedure: Procedure,
+    calendar: BusinessCalendar,
+    others: Others = NOTHING,
+    *,
+    warnings: Warnings = NO_WARNINGS,
+) -> Decided:
+    """As ``decide``; whoever writes the events needs not fold them once more."""
+    run = Run(state, command, procedure, calendar, others, warnings=warnings)
+    return Decided(run_through(run), run.state)
 
 
 def run_through(run: Run) -> list[CaseEvent]:

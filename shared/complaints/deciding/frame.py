@@ -298,6 +298,20 @@ class Frame:
                 place += 1
             self.spans[group] = (first, place)
         self.everything = (1 << place) - 1
+        busy = (busy for group in self._busy_at_receipt() for busy in group)
+        self.at_receipt = sum(1 << place for place, is_busy in enumerate(busy) if is_busy)
+
+    def _busy_at_receipt(self) -> Iterable[list[bool]]:
+        """Which rows can do something in a case to which nothing has happened but its receipt.
+
+        No step is open or over there. Whatever changes that touches the step, and so the rows that look at it.
+        """
+        yield [True for _ in self.tables]
+        yield [False for _ in self.step_rows]  # nothing open lapses
+        yield [not row.step.after and row.step.round is None for row in self.step_rows]
+        yield [row.step is None or row.from_ is not None or row.pause is not None for row in self.timed_rows]
+        yield [True for _ in self.holds]
+        yield [False for _ in self.notices]  # none is owed
 
     def _keys(self) -> Iterable[list[set[str]]]:
         yield [self._keys_of_table(table) for table in self.tables]

@@ -50,7 +50,9 @@ def receive(run: Run, command: Receive) -> None:
             guidance=list(procedure.guidance.get("intake", ())),
             pack=procedure.id,
             pack_version=procedure.version,
-            calendar=run.calendar.spec.version or run.calendar.spec.id,
+            desk_version=run.others.desk_version,
+            calendar=run.others.calendar_version or run.calendar.spec.version or run.calendar.spec.id,
+            subject=run.others.subject,
             imported=command.imported,
         )
     )

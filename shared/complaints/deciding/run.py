@@ -57,12 +57,16 @@ class Others:
 
     ``linked``: the old cases that the command names, by id. ``procedure``: the one that ``change-pack`` names.
     ``calendar``: the version that ``apply-calendar`` names. Where one of the last two is missing, the decision's own
-    is taken to be the new one.
+    is taken to be the new one. The rest is what a case is received with that only its desk knows: whom it is about, and
+    the versions of the desk and of its calendar under which it begins.
     """
 
     linked: Mapping[str, Complaint] = field(default_factory=lambda: MappingProxyType({}))
     procedure: Procedure | None = None
     calendar: BusinessCalendar | None = None
+    subject: str = ""
+    desk_version: int = 0
+    calendar_version: str = ""
 
 
 NOTHING: Final = Others()
@@ -109,7 +113,8 @@ class Run:
         self.events.append(event)
         if isinstance(event, ComplaintReceived | ItemAdded | CalendarApplied | PackChanged):
             self.frame = frame_of(self.procedure, self.state)
-            self.dirty = self.frame.everything
+            new = isinstance(event, ComplaintReceived)
+            self.dirty = self.frame.at_receipt if new else self.frame.everything
             return
         dependents = self.frame.dependents
         for key in touched(event):

@@ -150,6 +150,7 @@ class Life:
             return
         self.events += decided
         self.state = replay(decided, self.state)
+        assert run.state == self.state, "the state that a decision ends with is what its events make of the case"
 
 
 def live(procedure: Procedure, made: Sequence[Move]) -> Life:
