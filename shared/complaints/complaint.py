@@ -209,7 +209,7 @@ def _changed(state: Complaint, event: CaseEvent) -> Complaint:  # noqa: C901, PL
         case FactsAsked():
             return replace(state, asked=(*state.asked, *(fact for fact in event.facts if fact not in state.asked)))
         case FactsRecorded():
-            return _told(state, event.facts, event.at, event.item)
+            return _told(state, event.facts, event.since or event.at, event.item)
         case ComplaintGraded() | ComplaintRouted() | ComplaintJudged():
             return _decided(state, event)
         case ComplaintCounted():

@@ -79,6 +79,7 @@ class FactsRecorded(Event, frozen=True, kw_only=True, tag="facts.recorded"):
     facts: Facts
     person: str
     item: str | None = None
+    since: datetime | None = None  # where they were said with an act that is recorded late
 
 
 class Decision(Event, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from complaints.deciding.handing_over import handed_over
 from complaints.deciding.loops import go_back
 from complaints.deciding.run import Run
 from complaints.deciding.saying import check_facts
-from complaints.deciding.settling import applies, waits_for
+from complaints.deciding.settling import DECISIONS, applies, settle, waits_for
 from complaints.deciding.sight import Actor
 from complaints.errors import Rejected
 from complaints.events import (
@@ -138,15 +138,16 @@ def record(run: Run, command: StepData, step: StepRow) -> None:
         raise Rejected("medium-needed", act.clause, f"{row.id} is done by {' or '.join(media)}", choices=media)
     own = _facts_of_item(act, facts)
     over = _over(act, role, outcome, facts)
-    event = _event(act, command, role, outcome, {name: v for name, v in facts.items() if name not in own}, over=over)
     for broken in act.broken:
         run.emit(broken)
     if own and row.item is not None:
-        item = "#".join(row.item)
-        run.emit(
-            FactsRecorded(at=run.now, clause=act.clause, rule=act.row.row, facts=own, person=act.by.person, item=item)
-        )
-    run.emit(event)
+        _say(act, own, "#".join(row.item))
+    beside = {name: value for name, value in facts.items() if name not in own}
+    if beside and "owner" in row.to:  # they may make another owner, and to him the case goes
+        _say(act, beside)
+        settle(run, DECISIONS)
+        beside = {}
+    run.emit(_event(act, command, role, outcome, beside, over=over))
     if over and outcome in row.back:
         go_back(run, act.row, outcome)
 
@@ -313,6 +314,22 @@ def _check_complete(act: Act, facts: Facts) -> None:
     if lack:
         clause = act.run.cite(act.clause, [f"{act.row.row}.records", f"{act.row.row}.complete"])
         raise Rejected("facts-missing", clause, ", ".join(lack), facts=lack)
+
+
+def _say(act: Act, facts: Facts, item: str | None = None) -> None:
+    """What is said with a record and comes before it; it counts from the same instant."""
+    run = act.run
+    run.emit(
+        FactsRecorded(
+            at=run.now,
+            clause=act.clause,
+            rule=act.row.row,
+            facts=facts,
+            person=act.by.person,
+            item=item,
+            since=run.late_since,
+        )
+    )
 
 
 _DECIDED_BY: Final = ("by", "to", "records", "outcomes", "people", "medium", "repeats", "complete", "form", "duty")

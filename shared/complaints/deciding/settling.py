@@ -11,7 +11,7 @@ Source: the pack language, section 8.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -40,17 +40,20 @@ from complaints.procedure.model import UNSET
 ROUNDS: Final = 200
 """More rounds than rows can need that do not contradict one another."""
 
+DECISIONS: Final = GROUPS[:1]
+"""The tables alone."""
+
 DECISION_EVENTS: Final[dict[str, type[DecisionEvent]]] = {"grade": ComplaintGraded, "owner": ComplaintRouted}
 
 
-def settle(run: Run) -> None:
-    """Looks until nothing changes.
+def settle(run: Run, groups: Sequence[str] = GROUPS) -> None:
+    """Looks until nothing changes in these groups.
 
     Raises:
         Unsettled: rows undo one another; names them. A fault of the pack, found at the case that shows it.
     """
     for _ in range(ROUNDS):
-        if not any(_go_through(run, group) for group in GROUPS):
+        if not any(_go_through(run, group) for group in groups):
             return
     rows = sorted({event.rule for event in run.events[-ROUNDS // 2 :] if event.rule is not None})
     raise Unsettled(f"the rows {', '.join(rows)} of {run.procedure.id} undo one another", rows=rows)

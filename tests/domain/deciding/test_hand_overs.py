@@ -125,3 +125,64 @@ def test_whoever_says_owner_means_the_department_that_was_decided() -> None:
     given(plain, receive(facts=facts)).when(
         record("assign", by="desk_lead", at=at(0, "09:30"), to="roads")
     ).then_rejected("to-whom", choices=["parks"])
+
+
+RESPONSIBLE = pack("""
+roles:
+- {role: cm, title: cm, clause: r}
+- {role: sales, title: sales, clause: r}
+- {role: works, title: works, clause: r}
+facts:
+- {fact: place, clause: f, type: [shop, site], starts-as: shop}
+- {fact: unsure, clause: f, type: yes-no, starts-as: yes}
+- {fact: story, clause: f, type: text}
+decisions:
+- {decide: owner, rows: [{set: sales, clause: o1, when: place == shop}, {set: works, clause: o2}]}
+steps:
+- part: p
+  rows:
+  - {pass: forward, clause: 一, by: cm, to: owner, when: unsure, records: [place]}
+  - {pass: aside, clause: 二, by: cm, to: works, duty: may}
+  - {do: answer, clause: 三, by: owner, after: forward, within: 24 h elapsed, from: forward}
+  - {close: end, clause: 四, by: cm}
+""")
+
+
+def test_what_is_said_with_a_hand_over_to_the_owner_is_said_first_and_the_case_goes_to_the_owner_that_it_makes() -> (
+    None
+):
+    handed = given(RESPONSIBLE, receive()).when(
+        record("forward", "cm", at(0, "10:00"), facts={"place": "site", "unsure": False})
+    )
+    handed.then_among(
+        event("facts.recorded", facts={"place": "site", "unsure": False}, clause="一", rule="forward", since=None),
+        event("complaint.routed", to="works", was="sales", clause="o2"),
+        event("complaint.passed", step="forward", to="works", holder="works", facts={}),
+        event("step.opened", step="answer"),
+    )
+    assert handed.after.holder == "works"
+
+
+def test_what_was_said_with_it_counts_from_when_it_was_handed_over() -> None:
+    handed = given(RESPONSIBLE, receive()).when(
+        record("forward", "cm", at(0, "15:00"), facts={"place": "site"}, done_at=at(0, "10:00"))
+    )
+    handed.then_among(
+        event("facts.recorded", since=at(0, "10:00")),
+        event("complaint.routed", to="works", since=at(0, "10:00")),
+        event("complaint.passed", to="works", done_at=at(0, "10:00")),
+    )
+    assert handed.after.learned_at("place") == at(0, "10:00")
+
+
+def test_what_is_said_with_any_other_hand_over_stands_in_its_record() -> None:
+    given(RESPONSIBLE, receive()).when(record("aside", "cm", at(0, "10:00"), facts={"place": "site"})).then_among(
+        event("complaint.passed", to="works", facts={"place": "site"}), event("complaint.routed", to="works")
+    )
+
+
+def test_nothing_is_said_by_a_hand_over_that_is_refused() -> None:
+    case = given(RESPONSIBLE, receive())
+    before = case.state
+    case.when(record("forward", "cm", at(0, "10:00"), facts={"place": "site"}, to="sales")).then_rejected("to-whom")
+    assert case.state == before

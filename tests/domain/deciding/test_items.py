@@ -69,6 +69,15 @@ def test_counts_of_items_open_steps_and_lift_holds() -> None:
     assert "points_open" not in case.state.holds
 
 
+def test_what_is_said_of_an_item_with_a_record_counts_from_when_that_was_done() -> None:
+    case = given(POINTS, receive(), command("add-item", "cm", at(0, "09:10"), item="point", facts={"fixable": True}))
+    fixed = record("fix", "cm", at(0, "16:00"), item="1", facts={"what": "door"}, done_at=at(0, "11:00"))
+    case.when(fixed).then_among(
+        event("facts.recorded", item="point#1", facts={"what": "door"}, since=at(0, "11:00")),
+        event("work.recorded", step="fix#1", done_at=at(0, "11:00")),
+    )
+
+
 def test_a_loop_goes_round_in_its_own_item() -> None:
     case = given(POINTS, receive())
     for _ in range(2):
