@@ -127,9 +127,7 @@ class Planner:
         state = loaded.state
         for event in events:
             state = evolve_duty(state, event)
-        return Plan(
-            streams=self._duties, loaded=loaded, events=events, state=state, entry=entry, procedure=procedure
-        )
+        return Plan(streams=self._duties, loaded=loaded, events=events, state=state, entry=entry, procedure=procedure)
 
     # --- cases ---
     async def _of_a_case(

@@ -108,9 +108,7 @@ class Streams(Generic[State]):
         """The stream as memory has it; one that memory does not know, as if there were none."""
         return self._cached.get(stream_id) or self._nothing(stream_id, desk)
 
-    async def write(
-        self, loaded: Loaded[State], events: Sequence[Event], entry: Entry, state: State
-    ) -> Written[State]:
+    async def write(self, loaded: Loaded[State], events: Sequence[Event], entry: Entry, state: State) -> Written[State]:
         """Seals, encodes and appends; ``state`` is that after the events.
 
         Raises: VersionConflict, Taken, CommandReused, BeingErased, StoreBusy, StoreUnavailable.
