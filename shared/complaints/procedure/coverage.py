@@ -87,7 +87,7 @@ def _clause(id_: str, kind: str | None, cited: list[Citation], issues: list[str]
     if recorded:
         return Clause(id_, kind, "recorded", _rules(recorded), _told(recorded) + open_)
     if guidance:
-        return Clause(id_, kind, "guidance", _rules(guidance), f"shown where it belongs, executed by nobody{open_}")
+        return Clause(id_, kind, "guidance", _rules(guidance), _shown(guidance) + open_)
     if issues:
         return Clause(id_, kind, "not-executable", _rules(cited), "; ".join(issues))
     return Clause(id_, kind, "not-executable", (), "no row of the pack restates it")
@@ -95,6 +95,11 @@ def _clause(id_: str, kind: str | None, cited: list[Citation], issues: list[str]
 
 def _rules(cited: Iterable[Citation]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(citation.rule for citation in cited))
+
+
+def _shown(guidance: Iterable[Citation]) -> str:
+    """Where advice is shown, and in which words."""
+    return "; ".join(f"shown at {citation.at}: {citation.says}" for citation in guidance)
 
 
 def _told(cited: Iterable[Citation]) -> str:

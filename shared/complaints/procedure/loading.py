@@ -122,8 +122,10 @@ def _citations(rows: Rows) -> tuple[Citation, ...]:
     for row, _ in rows:
         own = row.get("clause", ())
         for clause in [own] if isinstance(own, str) else own:
-            rule = row.get("part", row.place)
-            found.append(Citation(clause=clause, section=_section(row), rule=rule, line=row.mark.line))
+            rule, says, at = row.get("part", row.place), row.get("says"), row.get("at")
+            found.append(
+                Citation(clause=clause, section=_section(row), rule=rule, line=row.mark.line, says=says, at=at)
+            )
     return tuple(found)
 
 

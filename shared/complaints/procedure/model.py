@@ -402,6 +402,8 @@ class Citation:
     section: str
     rule: str
     line: int
+    says: str | None = None  # the row's own words
+    at: str | None = None  # of guidance: where it is shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

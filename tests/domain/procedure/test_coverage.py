@@ -25,6 +25,11 @@ def test_what_a_row_executes_records_or_only_advises_is_told_apart() -> None:
     assert (found["90:21"].status, found["90:21"].rules) == ("guidance", ("guidance.1", "guidance.2"))
 
 
+def test_advice_is_told_with_its_words_and_where_it_is_shown() -> None:
+    found = {c.id: c for c in coverage(open_pack("19"), clauses_of("19-dongwu-futures"))}
+    assert found["19:第十三条"].why == "shown at intake: 坚持“冷处理”原则"
+
+
 def test_what_is_open_about_a_clause_is_told_with_it() -> None:
     found = {c.id: c for c in coverage(whole(), LIST)}
     assert "whether a case may be taken up twice is not said" in found["90:12"].why
