@@ -15,7 +15,7 @@ from complaints.desk_keys import Principal
 from complaints.desk_requests import Changed, DeskChange, OpenDesk
 from complaints.desk_view import DeskView
 from complaints.duties import DutyBook
-from complaints.errors import CommandReused, Malformed, Unknown
+from complaints.errors import Malformed, Rejected, Unknown
 from complaints.events import stored_name
 from complaints.handling import Handled, Handler
 from complaints.identity import EVERY_DESK, command_id, complaint_id
@@ -122,7 +122,10 @@ class Commands:
         self._parts = parts
 
     async def receive(self, asking: Asking, desk: str, asked: Asked, *, label: str | None = None) -> Sent:
-        """Opens a case at a desk; under the same label (else key) it is the same case."""
+        """Opens a case at a desk; under the same label (else key) it is the same case.
+
+        Raises: Rejected(already-received): another request has opened it, which `of` names.
+        """
         need_scope(asking.who, "write")
         need_desk(asking.who, desk)
         name = asked.key if label is None else label
@@ -179,7 +182,8 @@ class Commands:
             need_scope(asking.who, "import")
         handled = await self._parts.handle(desk, command, context=asking.context, if_version=asked.if_version)
         if received and not handled.events:
-            raise CommandReused("another frontend of this desk has received a complaint under this key")
+            why = f"it is complaint {complaint}: under this name the desk has received one, by another request"
+            raise Rejected("already-received", None, why, of=complaint)
         return Sent(desk=desk, complaint=complaint, command_id=command_uuid, handled=handled, received=received)
 
 

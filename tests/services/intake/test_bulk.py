@@ -137,6 +137,15 @@ async def test_a_second_run_adds_nothing_and_says_the_same(api: Api, deployment:
     assert again == first
 
 
+async def test_a_second_complaint_under_one_label_is_refused_and_the_first_named(api: Api) -> None:
+    first, again, resolved = await api.bulk(
+        receipt("a", key="k-1"), receipt("a", key="k-2"), command("a", "assign", LEAD, key="k-3")
+    )
+    refused = again["problem"]
+    assert (again["status"], refused["code"], refused["of"]) == (409, "already-received", first["id"])
+    assert resolved["status"] == 200
+
+
 async def test_lines_without_an_end_with_windows_ends_and_blank_ones_are_taken_and_counted(api: Api) -> None:
     content = b"\xef\xbb\xbf" + b"\r\n".join(
         [json.dumps(receipt("a")).encode(), b"", b"   ", json.dumps(receipt("b")).encode()]

@@ -64,7 +64,8 @@ async def test_a_key_that_another_frontend_of_the_desk_has_used_opens_nothing_an
     deployment: Deployment, api: Api
 ) -> None:
     first = ok(await api.receive(key="1")).json()
-    problem(await deployment.api("crm").receive(key="1"), 422, "idempotency-key-reused")
+    refused = problem(await deployment.api("crm").receive(key="1"), 409, "already-received")
+    assert refused["of"] == first["id"]
     assert len(await api.history(first["id"])) == first["version"]
 
 
