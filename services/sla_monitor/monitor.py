@@ -202,6 +202,7 @@ def command_of(timer: Timer, at: datetime) -> Command:
                 at=at,
                 owe=owe,
                 period=period,
+                due_at=timer.due_at,
             )
         case _:
             assert_never(timer.kind)

@@ -231,6 +231,7 @@ class MissDuty(Command, frozen=True, kw_only=True, tag="miss-duty"):
 
     owe: str
     period: str
+    due_at: datetime | None = None
 
 
 class ProduceReport(Command, frozen=True, kw_only=True, tag="produce-report"):

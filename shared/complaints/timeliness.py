@@ -2,6 +2,8 @@
 
 ``at`` is when a command is received. Only a case that is imported may be told of a past in which it was received: the
 commands of such a life carry their own instants, each no earlier than the one before it.
+
+What a timer was fired for has come, though the clock here is behind the monitor's: its command is not before that.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from complaints.commands import SERVICE_COMMANDS, Command, Receive, StepData, name_of
+from complaints.commands import SERVICE_COMMANDS, Command, FireTimer, MissDuty, OpenDuty, Receive, StepData, name_of
 from complaints.desk_view import IntakeLimits
 from complaints.errors import Malformed, Rejected
 
@@ -58,6 +60,9 @@ def timely(
         )
     _not_too_old("at", command.at, now, limits.imported_oldest)
     changes: dict[str, datetime] = {}
+    fired_for = _fired_for(command)
+    if fired_for is not None and command.at < fired_for <= ahead:
+        changes["at"] = fired_for
     for name in ("occurred_at", "done_at"):
         claimed = getattr(command, name, None)
         if claimed is None:
@@ -71,6 +76,17 @@ def timely(
     if out_of_order and isinstance(command, StepData) and command.done_at is None:
         changes["done_at"] = command.at
     return msgspec.structs.replace(command, **changes) if changes else command
+
+
+def _fired_for(command: Command) -> datetime | None:
+    """What a timer waited for."""
+    match command:
+        case FireTimer() | MissDuty():
+            return command.due_at
+        case OpenDuty():
+            return command.opens_at
+        case _:
+            return None
 
 
 def _in_the_future(field: str, claimed: datetime, now: datetime) -> Rejected:

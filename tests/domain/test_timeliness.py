@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from complaints.events import tag_of
 from tests.memory_world import (
     MONDAY,
     PLAIN,
+    SYSTEM,
     World,
     case,
     rejected,
@@ -49,6 +51,37 @@ async def test_what_lies_absurdly_far_back_is_refused_by_the_desks_own_limit() -
     hastings = datetime(1066, 10, 14, tzinfo=UTC)
     refusal = await rejected(world.send("receive", case(), channel="web", occurred_at=hastings, imported=True))
     assert refusal.code == "too-old"
+
+
+async def test_a_timer_of_a_monitor_whose_clock_is_ahead_decides_what_it_was_fired_for(world: World) -> None:
+    a, due = case(), MONDAY + timedelta(hours=1)
+    await world.send("receive", a, channel="web")
+    world.now = due - timedelta(seconds=30)
+
+    fired = await world.send("fire-timer", a, SYSTEM, clock="acknowledge", due_at=due)
+
+    assert [(tag_of(event), event.at) for event in fired.events][:1] == [("clock.breached", due)]
+    assert (await world.records(a))[-1].meta.at == due
+
+
+async def test_a_timer_that_is_fired_before_the_clocks_may_differ_so_much_decides_nothing(world: World) -> None:
+    a, due = case(), MONDAY + timedelta(hours=1)
+    await world.send("receive", a, channel="web")
+    world.now = due - timedelta(minutes=10)
+
+    assert (await world.send("fire-timer", a, SYSTEM, clock="acknowledge", due_at=due)).events == ()
+
+
+async def test_a_period_opens_and_is_missed_when_it_is_said_to_though_the_clock_here_is_behind(world: World) -> None:
+    month: dict[str, Any] = {"owe": "monthly_report", "period": "2026-04"}
+    opens = due = MONDAY + timedelta(hours=1)
+    world.now = opens - timedelta(seconds=30)
+
+    opened = await world.send("open-duty", "desk", SYSTEM, **month, opens_at=opens, due_at=due)
+    missed = await world.send("miss-duty", "desk", SYSTEM, **month, due_at=due)
+
+    assert [(tag_of(event), event.at) for event in opened.events] == [("duty.opened", opens)]
+    assert [(tag_of(event), event.at) for event in missed.events] == [("duty.breached", due)]
 
 
 async def test_an_instant_without_an_offset_is_malformed(world: World) -> None:

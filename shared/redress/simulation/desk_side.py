@@ -112,7 +112,7 @@ class DeskSide:
         """The command that says so, of all that is missed then."""
         owe, period = min(key for key, due_at in self.book.awaited.items() if due_at == at)
         name = service_command_id(DUTIES, "miss-duty", owe, period, at)
-        return [MissDuty(id=name, complaint="desk", at=at, owe=owe, period=period)]
+        return [MissDuty(id=name, complaint="desk", at=at, owe=owe, period=period, due_at=at)]
 
     # --- decisions ---
     def decide(self, command: DutyCommand, cases: Mapping[str, Complaint]) -> Sequence[DutyEvent]:
