@@ -17,7 +17,7 @@ from complaints.procedure import coverage as covering
 from complaints.procedure import schema as schemas
 from complaints.procedure.library import PackFile, clauses_of, find_pack, packs
 from complaints.procedure.model import Procedure
-from redress import packs_fields
+from redress import packs_fields, packs_page
 from redress.packs_shown import rows_of
 
 app = typer.Typer(no_args_is_help=True, help="The procedure packs: check, read and compare them with their text.")
@@ -204,6 +204,31 @@ def show(name: Name, desk: Desk = None, json_: AsJson = False) -> None:
     for row in rows_of(find_pack(name).load(_answers(desk))):
         text = _literal(row["text"])
         _say([{key: value for key, value in row.items() if key != "text"}], json_, text)
+
+
+@app.command()
+def page(name: Name, desk: Desk = None, json_: AsJson = False) -> None:
+    """A pack as a page to check against its text: its path as a picture, its clocks, its gaps, clause by clause."""
+    pack = find_pack(name)
+    text = packs_page.page(pack.load(_answers(desk)), clauses_of(pack.id))
+    _say([{"pack": pack.id, "page": text}], json_, "{page}")
+
+
+@app.command()
+def pages(
+    write: Annotated[Path, typer.Option("--write", metavar="FOLDER", file_okay=False, help="Where they are written.")],
+    names: Names = None,
+    json_: AsJson = False,
+) -> None:
+    """The pages of the packs, and one that leads to them, written into a folder."""
+    write.mkdir(parents=True, exist_ok=True)
+    chosen = _chosen(names)
+    for pack in chosen:
+        file = write / f"{pack.id}.md"
+        file.write_text(packs_page.page(pack.load(), clauses_of(pack.id)), encoding="utf-8")
+        _say([{"file": str(file)}], json_, "{file}")
+    if not names:
+        (write / "README.md").write_text(packs_page.index(pack.load() for pack in chosen), encoding="utf-8")
 
 
 def _chosen(names: list[str] | None) -> list[PackFile]:

@@ -6,7 +6,25 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from complaints.events import Clause
-from complaints.procedure.model import Bar, ClockRow, DutyRow, Hold, IntakeRow, Procedure, Row, Step, Table
+from complaints.procedure.model import (
+    UNSET,
+    Bar,
+    ClockRow,
+    Count,
+    DutyRow,
+    Fact,
+    Form,
+    Hold,
+    IntakeRow,
+    Kind,
+    LimitCase,
+    LinkRule,
+    Measure,
+    Procedure,
+    Row,
+    Step,
+    Table,
+)
 
 Shown = dict[str, Any]
 DUTIES = {"must": "", "should": "should ", "if-necessary": "if necessary, ", "may": "may "}
@@ -16,10 +34,15 @@ def rows_of(procedure: Procedure) -> Iterator[Shown]:
     """Every row that says what happens, in the order of the sections; ``text`` is the line that is printed."""
     en = f" ({procedure.en})" if procedure.en else ""
     yield _shown("pack", procedure.id, None, f"{procedure.title}{en}, version {procedure.version}")
+    for rule in ("pack.in-force", "pack.amended-by"):
+        for citation in (c for c in procedure.citations if c.rule == rule):
+            yield _shown("pack", rule, citation.clause, "said", says=citation.says)
+    for question in procedure.asks.values():
+        yield _shown("questions", question.name, question.clause, f"{question.asks} {question.answer}")
     yield from _people_and_channels(procedure)
     for table in procedure.tables:
         for row in table.rows:
-            yield _shown("decisions", row.place, row.clause, _decided(table, row), says=row.says, en=row.en)
+            yield _shown("decisions", row.place, row.clause, decided(table, row), says=row.says, en=row.en)
     for clock in procedure.clocks.values():
         yield _shown("clocks", clock.name, clock.clause, _clock(clock), says=clock.says, en=clock.en)
     yield from _steps(procedure)
@@ -27,12 +50,38 @@ def rows_of(procedure: Procedure) -> Iterator[Shown]:
         yield _shown("holds", hold.name, hold.clause, _hold(hold), says=hold.says, en=hold.en)
     for bar in procedure.access:
         yield _shown("access", bar.name, bar.clause, _bar(bar), says=bar.says, en=bar.en)
-    for duty in procedure.desk.values():
-        yield _shown("desk", duty.owe, duty.clause, _duty(duty), says=duty.says, en=duty.en)
-    for keep in procedure.retention:
-        yield _shown("retention", keep.name, keep.clause, f"kept for {keep.for_.text}")
+    yield from _beside(procedure)
     for clause, issue in procedure.notes:
         yield _shown("notes", "note", clause, issue)
+
+
+def _beside(procedure: Procedure) -> Iterator[Shown]:
+    """What stands beside the case itself; the words of these rows are those of their citations."""
+    said = {citation.rule: citation.says for citation in procedure.citations}
+
+    def quoted(section: str, rule: str, clause: Clause, what: str) -> Shown:
+        says = said.get(rule)
+        return _shown(section, rule, clause, what, says=says, en=procedure.english.get(says or ""))
+
+    for count in procedure.counts.values():
+        yield quoted("other-cases", count.name, count.clause, _count(count))
+    for link in procedure.links.values():
+        yield quoted("other-cases", link.name, link.clause, _link(link))
+    for unique in procedure.uniques.values():
+        yield quoted("other-cases", unique.name, unique.clause, f"no two complaints have the same {unique.same}")
+    for form in procedure.forms.values():
+        yield _shown("forms", form.name, form.clause, _form(form), says=_both(form.title, form.says), en=_ours(form))
+    for duty in procedure.desk.values():
+        yield _shown("desk", duty.owe, duty.clause, _duty(duty), says=duty.says, en=duty.en)
+        for n, measure in enumerate(duty.report, 1):
+            yield _shown("desk", f"{duty.owe}.report.{n}", duty.clause, f"reports {_measure(measure)}")
+    for keep in procedure.retention:
+        by = f" by {keep.by}" if keep.by else ""
+        yield quoted("retention", keep.name, keep.clause, f"kept for {keep.for_.text}{by}")
+    for advice in (c for c in procedure.citations if c.section == "guidance"):
+        en = procedure.english.get(advice.says or "")
+        what = f"shown at {advice.at}"
+        yield _shown("guidance", advice.rule, advice.clause, what, says=advice.says, en=en)
 
 
 def _people_and_channels(procedure: Procedure) -> Iterator[Shown]:
@@ -40,6 +89,12 @@ def _people_and_channels(procedure: Procedure) -> Iterator[Shown]:
         tier = f", tier {role.tier}" if role.tier is not None else ""
         outside = ", outside the organisation" if role.outside else ""
         yield _shown("roles", role.name, role.clause, f"{role.title}{tier}{outside}", en=role.en)
+    for fact in procedure.facts.values():
+        yield _shown("facts", fact.name, fact.clause, _fact(fact), says=_both(fact.title, fact.says), en=_ours(fact))
+    for section, kinds, verb in (("cases", procedure.kinds, "opened"), ("items", procedure.items, "added")):
+        for kind in kinds.values():
+            what = f"{verb} by {_any(kind.by)}"
+            yield _shown(section, kind.name, kind.clause, what, says=_both(kind.title, kind.says), en=_ours(kind))
     for n, row in enumerate(procedure.intake, 1):
         yield _shown("intake", f"intake.{n}", row.clause, _intake(row), says=row.says, en=row.en)
 
@@ -54,6 +109,19 @@ def _steps(procedure: Procedure) -> Iterator[Shown]:
             case = f", in a {part.case}" if part.case != "complaint" else ""
             yield _shown("part", part.name, part.clause, f"{when}{each}{case}", en=part.en)
         yield _shown("steps", step.id, step.clause, _step(step), says=step.says, en=step.en)
+        yield from _own_words(procedure, step)
+
+
+def _own_words(procedure: Procedure, step: Step) -> Iterator[Shown]:
+    """The cases of a limit, and its extension, that have a clause of their own."""
+    cited = {citation.rule: citation for citation in procedure.citations}
+    told = {case.place.removesuffix(".is"): _limit(case) for case in step.within}
+    if step.extend is not None:
+        told[f"{step.id}.extend"] = f"{step.extend.to.text} when {step.extend.when.text}"
+    for place, what in told.items():
+        if (citation := cited.get(place)) is not None:
+            en = procedure.english.get(citation.says or "")
+            yield _shown("steps", place, citation.clause, what, says=citation.says, en=en)
 
 
 def _shown(
@@ -64,6 +132,15 @@ def _shown(
     ours = f"\n      [our translation] {en}" if en else ""
     text = f"{rule}: {what}  [{cited}]{quoted}{ours}" if cited else f"{rule}: {what}{quoted}{ours}"
     return {"section": section, "rule": rule, "clause": clause, "what": what, "says": says, "en": en, "text": text}
+
+
+def _both(title: str | None, says: str | None) -> str | None:
+    return " — ".join(text for text in (title, says) if text) or None
+
+
+def _ours(row: Fact | Form | Kind) -> str | None:
+    """Our translation of a title and of the words beside it."""
+    return _both(row.en_title, row.en)
 
 
 def _any(names: Iterable[str]) -> str:
@@ -78,9 +155,14 @@ def _intake(row: IntakeRow) -> str:
     return "; ".join(parts)
 
 
-def _decided(table: Table, row: Row) -> str:
+def decided(table: Table, row: Row) -> str:
+    """What a row of a table decides, and when."""
     value = f"the fact {row.fact}" if row.fact else str(row.set)
     return f"{table.decide} is {value} " + (f"when {row.when.text}" if row.when is not None else "otherwise")
+
+
+def _limit(case: LimitCase) -> str:
+    return f"within {case.limit.text}" + (f" when {case.when.text}" if case.when is not None else "")
 
 
 def _clock(clock: ClockRow) -> str:
@@ -111,6 +193,48 @@ def _step(step: Step) -> str:
     parts += [f"{outcome} leads back to {first}" for outcome, first in step.back.items()]
     parts += [f"the case is then {step.milestone}"] if step.milestone else []
     return "; ".join(parts)
+
+
+def _fact(fact: Fact) -> str:
+    kinds = {"choice": " | ".join(fact.choices) or "one of a list that the text does not give"}
+    parts = [f"means {fact.means.text}"] if fact.means is not None else []
+    parts += [f"{fact.span[2]} within {fact.span[0].text} of {fact.span[1]}"] if fact.span is not None else []
+    parts = parts or [kinds.get(fact.kind, fact.kind)]
+    parts += [f"starts as {fact.starts_as}"] if fact.starts_as is not UNSET else []
+    parts += [f"set by {_any(fact.by)} only"] if fact.by else []
+    parts += [f"of each {fact.of}"] if fact.of else []
+    parts += ["sealed"] if fact.personal else []
+    return "; ".join(parts)
+
+
+def _count(count: Count) -> str:
+    within = f" within {count.within.text}" if count.within is not None else ""
+    return f"how many {count.of} have the same {count.same}{within}"
+
+
+def _link(link: LinkRule) -> str:
+    parts = ["an earlier case may be taken up again" + (f" when {link.when.text}" if link.when is not None else "")]
+    parts += [f"{link.attaches} goes with it"] if link.attaches else []
+    parts += [f"offered to {link.to}"] if link.to else []
+    return "; ".join(parts)
+
+
+def _form(form: Form) -> str:
+    fields = "fields not stated" if form.fields is None else ", ".join(form.fields)
+    number = f"; numbered by {form.number}" if form.number else ""
+    return f"{'register' if form.register else 'form'}: {fields}{number}"
+
+
+def _measure(measure: Measure) -> str:
+    told = {
+        "count": f"how many are {measure.what}",
+        "rate": f"what share of {measure.of} is {measure.what}",
+        "on-time": f"what share of {measure.what} is in time",
+        "list": f"which are {measure.what}" + (f", with {', '.join(measure.shows)}" if measure.shows else ""),
+    }[measure.kind]
+    by = f", by {measure.by}" if measure.by else ""
+    where = f", where {measure.where.text}" if measure.where is not None else ""
+    return f"{told}{by}{where}"
 
 
 def _hold(hold: Hold) -> str:
