@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
@@ -14,7 +15,7 @@ from complaints.adapters.telemetry import Health, health_routes
 from intake.bulk_routes import BulkRoutes
 from intake.commands import Commands, Parts
 from intake.desk_routes import DeskRoutes, PackRoutes
-from intake.door import Door
+from intake.door import ASSETS, Door
 from intake.exchange import ASKING
 from intake.openapi import describe
 from intake.problems import Problem, answer
@@ -26,12 +27,13 @@ CODES = {404: "no-such-route", 405: "no-such-method", 406: "not-acceptable"}
 
 def create_app(parts: Parts, health: Health) -> FastAPI:
     """The app of intake."""
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Redress intake",
         version="1",
         summary="The only writer: receives complaints and takes commands about them.",
         redirect_slashes=False,
         redoc_url=None,
+        static_url=ASSETS,
         generate_unique_id_function=lambda route: route.name,
     )
     commands = Commands(parts)
@@ -63,7 +65,7 @@ def _methods(request: Request) -> set[str]:
         method
         for route in request.app.routes
         if route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods
+        for method in getattr(route, "methods", ("GET", "HEAD"))  # of a mount: files
     }
 
 

@@ -27,8 +27,10 @@ logger = logging.getLogger(__name__)
 
 OPEN: Final = frozenset(("/health/live", "/health/ready", "/metrics"))
 """What answers without a key."""
-PAGES: Final = frozenset(("/docs", "/redoc", "/openapi.json"))
-"""What a browser asks for, which can send a key only as a password."""
+ASSETS: Final = "/assets"
+"""The scripts and styles of the documentation, which come from here and not from a server on the internet."""
+PAGES: Final = frozenset(("/docs", "/docs/oauth2-redirect", "/openapi.json"))
+"""What a browser asks for, which can send a key only as a password; so are the assets."""
 
 REQUESTS = Counter("redress_intake_requests", "Requests by route and status.", ("route", "method", "status"))
 SECONDS = Histogram("redress_intake_request_seconds", "From the first byte of a request to its last.", ("route",))
@@ -65,7 +67,7 @@ class Door:
         ):
             try:
                 who = await principal_of(
-                    headers.get(b"authorization", b"").decode("latin-1"), self._keys, basic=scope["path"] in PAGES
+                    headers.get(b"authorization", b"").decode("latin-1"), self._keys, basic=_for_browsers(scope["path"])
                 )
                 scope[ASKING] = Asking(
                     who=who, correlation_id=correlation_id, traceparent=telemetry.traceparent() or parent
@@ -78,7 +80,7 @@ class Door:
                 if status:  # too late to say so
                     raise
                 response = answer(problem, instance=scope["path"], correlation_id=str(correlation_id))
-                if scope["path"] in PAGES and problem.status == 401:
+                if _for_browsers(scope["path"]) and problem.status == 401:
                     response.headers["WWW-Authenticate"] = 'Basic realm="Redress: any name, the key as password"'
                 await response(scope, receive, sending)
             finally:
@@ -88,6 +90,10 @@ class Door:
 
 
 _WANTED: Final = frozenset((b"authorization", b"x-correlation-id", b"traceparent"))
+
+
+def _for_browsers(path: str) -> bool:
+    return path in PAGES or path.startswith(f"{ASSETS}/")
 
 
 def _correlation(value: bytes | None) -> UUID:

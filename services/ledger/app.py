@@ -6,13 +6,14 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from complaints.adapters.telemetry import Health, health_routes
 from ledger.case_routes import CaseRoutes
 from ledger.console.pages import Console
-from ledger.door import API, Door, asking
+from ledger.door import API, ASSETS, Door, asking
 from ledger.parts import Parts
 from ledger.problems import Problem, answer
 from ledger.routes import DeskRoutes
@@ -22,12 +23,13 @@ CODES = {404: "no-such-route", 405: "no-such-method"}
 
 def create_app(parts: Parts, health: Health) -> FastAPI:
     """The app of the ledger."""
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Redress ledger",
         version="1",
         summary="The read side: register, case files as they were and as they were known, board, proof.",
         redirect_slashes=False,
         redoc_url=None,
+        static_url=ASSETS,
         generate_unique_id_function=lambda route: route.name,
     )
     DeskRoutes(parts).add_to(app.router)

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from complaints.adapters.logs import context
 from complaints.desk_keys import Principal
-from complaints.errors import Unknown
+from complaints.errors import Malformed, Unknown
 from complaints.identity import REDRESS_NS
 from ledger.problems import Problem, Refused, answer, problem_of
 
@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 OPEN: Final = frozenset(("/health/live", "/health/ready", "/metrics"))
 API: Final = "/v1/"
+ASSETS: Final = "/assets"
+DOCUMENTED: Final = ("/docs", "/docs/oauth2-redirect", "/openapi.json")
+"""The documentation of the API, which like the API is only for those with a key."""
 COOKIE: Final = "redress_key"
 ASKING: Final = "redress.asking"
 
@@ -78,6 +81,7 @@ class Door:
 
         with context(correlation_id=str(correlation_id)):
             try:
+                _check(request)
                 scope[ASKING] = Asking(who=await self._who(request), correlation_id=correlation_id)
                 await self._app(scope, receive, sending)
             except Exception as error:  # nothing may leave the door but a response
@@ -99,7 +103,8 @@ class Door:
 
     async def _who(self, request: Request) -> Principal | None:
         """Who asks. Raises Refused: 401, of the API."""
-        of_api = request.url.path.startswith(API)
+        path = request.url.path
+        of_api = path.startswith(API) or path in DOCUMENTED
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         token = token.strip() if scheme.lower() == "bearer" else _cookie(request)
         if not token:
@@ -136,6 +141,13 @@ def known(request: Request) -> Principal:
     if who is None:
         raise Refused(401, "no-key", "sign in with a key")
     return who
+
+
+def _check(request: Request) -> None:
+    """No text of a question may hold what the database can hold in no text. Raises Malformed."""
+    for name, value in request.query_params.multi_items():
+        if "\0" in name or "\0" in value:
+            raise Malformed(name.replace("\0", "\ufffd"), "must not hold the character U+0000", code="text-refused")
 
 
 def _correlation(text: str | None) -> UUID:

@@ -12,9 +12,32 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from complaints.errors import Malformed
 from ledger import models
-from ledger.paging import MOST, USUAL, cursor_of, key_of, whole, yes_no
+from ledger.paging import LIMIT, MOST, TEXT, USUAL, YES_NO, cursor_of, key_of, whole, yes_no
 from ledger.projections import duties, escalations, register
 
+VIEWER: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
+    "role": (TEXT, "Look as this role sees it; the key must speak for it."),
+    "person": (TEXT, "Look as this person sees it."),
+}
+_PAGE: Final = {**VIEWER, "limit": (LIMIT, "Entries on a page."), "after": (TEXT, "Taken from a `next` link.")}
+ESCALATIONS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
+    "open": (YES_NO, "What still needs a person, or what does no more."),
+    "event": (TEXT, "What happened, as `clock.breached`."),
+    **_PAGE,
+}
+STREAM: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
+    **VIEWER,
+    "after": ({"type": "integer", "minimum": 0}, "The position after which to begin; `Last-Event-ID` goes before it."),
+}
+REPORTS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
+    "owe": (TEXT, "The duty's name."),
+    "state": ({"type": "string", "enum": ["open", "missed", "done", "lapsed"]}, "How the period stands."),
+    **_PAGE,
+}
+DUTIES: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
+    "reported": (YES_NO, "Periods of which a report was produced, or none."),
+    **REPORTS,
+}
 PARTS: Final = (*register.PARTS, "undecided")
 _WORK: Final = """
 SELECT e.complaint, e.title, e.grade, e.holder, e.seen, w.body, w.at, w.step

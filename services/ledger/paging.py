@@ -16,6 +16,22 @@ MOST: Final = 1000
 USUAL: Final = 100
 
 
+TEXT: Final = {"type": "string"}
+INSTANT: Final = {"type": "string", "format": "date-time"}
+YES_NO: Final = {"type": "boolean"}
+LIMIT: Final = {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}
+
+
+def documented(**parameters: tuple[dict[str, Any], str]) -> dict[str, Any]:
+    """What OpenAPI says of the parameters of a query, given as schema and description."""
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+            for name, (schema, description) in parameters.items()
+        ]
+    }
+
+
 def cursor_of(*key: Any) -> str:
     """The key of the last row of a page, as a client hands it back."""
     return urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,7 +19,7 @@ from sqlalchemy.types import Text
 
 from complaints.errors import Malformed
 from ledger import models
-from ledger.paging import MOST, USUAL, cursor_of, instant, key_of, whole, yes_no
+from ledger.paging import INSTANT, LIMIT, MOST, TEXT, USUAL, YES_NO, cursor_of, instant, key_of, whole, yes_no
 from ledger.projections.register import NAME, tables
 
 FACT: Final = "fact."
@@ -32,10 +33,24 @@ _EQUAL: Final = {
     "status": "status", "grade": "grade", "owner": "owner", "holder": "holder", "channel": "channel", "kind": "kind",
     "receiver": "receiver",
 }  # fmt: skip
-PARAMETERS: Final = (
-    *_EQUAL, "assignee", "overdue", "due_before", "received_from", "received_to", "breached", "undecided", "text",
-    "limit", "after", "order", "format", "role", "person", "lang",
-)  # fmt: skip
+PARAMETERS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
+    **{name: (TEXT, f"Cases with this {name}.") for name in _EQUAL},
+    "assignee": (TEXT, "Cases in which this person acts."),
+    "overdue": (YES_NO, "Cases of which something is late now, or nothing."),
+    "breached": (YES_NO, "Cases with a breach, or without."),
+    "undecided": (YES_NO, "Cases in which a table is undecided, or none."),
+    "due_before": (INSTANT, "Cases of which something falls due before this instant."),
+    "received_from": (INSTANT, "Cases received at this instant or later."),
+    "received_to": (INSTANT, "Cases received before this instant."),
+    "text": (TEXT, "Cases with this text in their title or in a fact that is not personal."),
+    "order": ({"type": "string", "enum": ["newest", "oldest"]}, "Which are first."),
+    "limit": (LIMIT, "Entries on a page."),
+    "after": (TEXT, "Taken from a `next` link."),
+    "format": ({"type": "string", "enum": ["json", "csv"]}, "CSV comes whole."),
+    "role": (TEXT, "Look as this role sees it; the key must speak for it."),
+    "person": (TEXT, "Look as this person sees it."),
+    "lang": (TEXT, "For the console's pages; the API takes it and makes nothing of it."),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +186,9 @@ def _fact(facts: ColumnElement[Any], name: str, value: str) -> ColumnElement[boo
     said: list[Any] = [value]
     try:
         plain = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         plain = None
-    if isinstance(plain, bool | int | float):
+    if isinstance(plain, bool | int | float) and math.isfinite(plain):
         said.append(plain)
     either = [facts.op("@>")(cast({name: one}, JSONB)) for one in said]
     return either[0] if len(either) == 1 else either[0] | either[1]

@@ -14,9 +14,10 @@ from complaints.codec import Recorded, decode, to_json, wire
 from complaints.errors import Malformed, Unknown
 from complaints.events import ReportProduced
 from complaints.identity import duties_stream
+from ledger import lists, register
 from ledger.door import known
 from ledger.lists import PARTS
-from ledger.paging import MOST, USUAL, next_link, whole
+from ledger.paging import MOST, USUAL, documented, next_link, whole
 from ledger.parts import Parts
 from ledger.register import Question, csv_lines, question
 from ledger.reports import filled, without
@@ -39,23 +40,23 @@ class DeskRoutes:
 
     def add_to(self, router: APIRouter) -> None:
         """Adds them."""
-        for path, endpoint in (
-            ("/v1/desks/{desk}/register", self.register),
-            ("/v1/desks/{desk}/work", self.work),
-            ("/v1/desks/{desk}/escalations", self.escalations),
-            ("/v1/desks/{desk}/escalations/stream", self.stream),
-            ("/v1/desks/{desk}/duties", self.duties),
-            ("/v1/desks/{desk}/reports", self.reports),
-            ("/v1/desks/{desk}/reports/{owe}/{period}", self.report),
+        for path, endpoint, parameters in (
+            ("/v1/desks/{desk}/register", self.register, register.PARAMETERS),
+            ("/v1/desks/{desk}/work", self.work, {}),
+            ("/v1/desks/{desk}/escalations", self.escalations, lists.ESCALATIONS),
+            ("/v1/desks/{desk}/escalations/stream", self.stream, lists.STREAM),
+            ("/v1/desks/{desk}/duties", self.duties, lists.DUTIES),
+            ("/v1/desks/{desk}/reports", self.reports, lists.REPORTS),
+            ("/v1/desks/{desk}/reports/{owe}/{period}", self.report, lists.VIEWER),
         ):
-            router.add_api_route(path, endpoint, methods=["GET"], response_model=None)
+            extra = documented(**parameters)
+            router.add_api_route(path, endpoint, methods=["GET"], response_model=None, openapi_extra=extra)
 
     # --- the desk ---
     async def register(self, request: Request, desk: Desk) -> Response:
         """The register 台账, a page at a time, or all of it as CSV (`format=csv` or `Accept: text/csv`).
 
-        Filters: status, grade, owner, holder, receiver, channel, kind, assignee, overdue, breached, undecided,
-        due_before, received_from, received_to, text, and `fact.<name>=<value>`. `order`: newest or oldest first.
+        Beside the filters that are listed: `fact.<name>=<value>`, the cases with this value of a fact.
         """
         asks = await self._of_desk(request, desk)
         asked = dict(request.query_params.multi_items())
@@ -63,20 +64,21 @@ class DeskRoutes:
         hidden = asks.hidden_in_lists(view.procedure) if view.pack is not None else frozenset[str]()
         wanted, now = question(desk, asked, hidden), self._parts.now()
         if asked.get("format") == "csv" or request.headers.get("accept", "").startswith("text/csv"):
-            return self._csv(desk, wanted, now)
+            return await self._csv(desk, wanted, now)
         if asked.get("format") not in (None, "", "json"):
             raise Malformed("format", "must be json or csv")
         page = await self._parts.registers.page(wanted, now)
         return as_json({"desk": desk, "at": now, "entries": page.rows, "next": next_of(request, page.after)})
 
-    def _csv(self, desk: str, wanted: Question, now: datetime) -> Response:
+    async def _csv(self, desk: str, wanted: Question, now: datetime) -> Response:
+        """All rows. What is wrong with the question is said before the first of them leaves."""
+        pages = self._parts.registers.everything(wanted, now)
+        first = await anext(pages, ())
+
         async def lines() -> AsyncIterator[bytes]:
-            first = True
-            async for rows in self._parts.registers.everything(wanted, now):
-                yield csv_lines(rows, header=first).encode()
-                first = False
-            if first:
-                yield csv_lines([], header=True).encode()
+            yield csv_lines(first, header=True).encode()
+            async for rows in pages:
+                yield csv_lines(rows, header=False).encode()
 
         headers = {**PRIVATE, "Content-Disposition": f'attachment; filename="register-{desk}.csv"'}
         return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -81,6 +82,15 @@ async def test_another_desk_and_nobody_see_nothing_of_a_case(deployed: World) ->
         nobody = await deployed.read(path, key=None)
         assert (nobody.status_code, nobody.json()["code"]) == (401, "no-key")
     assert (await deployed.got("/v1/desks/other/register", key="other"))["entries"] == []
+
+
+async def test_the_documentation_is_for_those_with_a_key_and_needs_no_other_server(deployed: World) -> None:
+    for path in ("/docs", "/openapi.json"):
+        nobody = await deployed.read(path, key=None)
+        assert (nobody.status_code, nobody.headers["location"].partition("?")[0]) == (303, "/login")
+    page = (await deployed.read("/docs")).text
+    for asset in re.findall(r'(?:src|href)="([^"]+)"', page):
+        assert (await deployed.read(asset)).status_code == 200, asset
 
 
 async def test_listeners_get_each_escalation_once_and_go_on_where_they_were(deployed: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -136,6 +137,15 @@ async def test_a_browser_reads_the_documentation_with_the_key_as_its_password(de
     password = base64.b64encode(f"me:{deployment.keys['reader']}".encode()).decode()
     for path in ("/docs", "/openapi.json"):
         ok(await nobody.get(path, headers={"Authorization": f"Basic {password}"}))
+    page = (await nobody.get("/docs", headers={"Authorization": f"Basic {password}"})).text
+    assets = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(assets) >= 3 and all(path.startswith("/assets/") for path in assets), "the page needs no other server"
+    for path in assets:
+        ok(await nobody.get(path, headers={"Authorization": f"Basic {password}"}))
+        problem(await nobody.get(path), 401, "no-key")
+        problem(
+            await nobody.request("POST", path, headers={"Authorization": f"Basic {password}"}), 405, "no-such-method"
+        )
     problem(await nobody.get("/v1/desks", headers={"Authorization": f"Basic {password}"}), 401, "no-key")
     for broken in ("Basic", "Basic !!!", "Basic " + base64.b64encode(b"\xff:\xff").decode()):
         problem(await nobody.get("/docs", headers={"Authorization": broken}), 401, "no-key")
@@ -143,6 +153,7 @@ async def test_a_browser_reads_the_documentation_with_the_key_as_its_password(de
 
 def test_every_route_is_one_that_the_document_knows(deployment: Deployment) -> None:
     paths = deployment.app.openapi()["paths"]
-    hidden = {"/v1/complaints/{complaint}/{command}", "/v1/desks/{desk}/{command}"}
+    pages = {"/docs", "/docs/oauth2-redirect"}
+    hidden = {"/v1/complaints/{complaint}/{command}", "/v1/desks/{desk}/{command}"} | pages
     routes = {route.path for route in deployment.app.routes if isinstance(route, APIRoute)}
     assert routes - hidden <= set(paths)
