@@ -15,7 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from complaints.calendar_spec import DEFAULT_CALENDAR
 from complaints.codec import to_json
+from complaints.desks import simulated
 from complaints.procedure.library import find_pack
 from complaints.procedure.model import Procedure
 from complaints.verdicts import Verdict
@@ -38,9 +40,10 @@ class Story:
     until: datetime
     expectations: Sequence[Line]
 
-    def world(self, *, punctual: bool = True) -> World:
-        """The world at the end of the story."""
-        return World.of(self.procedure, punctual=punctual).run(self.scenario.commands, self.until)
+    def world(self, *, punctual: bool = True, acts: bool | None = None) -> World:
+        """The world at the end of the story; ``acts``: whether the system hands over and gives notice by itself."""
+        world = World(simulated(self.procedure, DEFAULT_CALENDAR), punctual=punctual, acts=acts)
+        return world.run(self.scenario.commands, self.until)
 
 
 def story(name: str) -> Story:

@@ -18,6 +18,14 @@ def test_what_must_come_out_of_the_story_comes_out(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_it_comes_out_as_well_where_the_system_does_its_own_part(name: str) -> None:
+    """As live: what the story says of the system then has happened already, and is refused."""
+    told = story(name)
+    world = told.world(acts=True)
+    assert list(unmet(told.expectations, lines(world), world, told.until)) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_replaying_what_happened_gives_the_same_state(name: str) -> None:
     world = story(name).world()
     assert {case: replay(events) for case, events in world.histories.items()} == world.cases
