@@ -149,7 +149,8 @@ def _in_a_step(row: Row) -> Iterator[tuple[str, Edit]]:
         yield "without its limit", _without(*OF_A_LIMIT)
     for key in ("pause", "wait", "people", "complete", "medium"):
         if _says(row, key):
-            yield f"without {key}", _without(key)
+            begins = ("from",) if key == "wait" and "within" not in row else ()  # it says where the wait begins
+            yield f"without {key}", _without(key, *begins)
     if _says(row, "repeats") and "within" not in row:
         yield "repeated without interval", _silent("repeats")
     if "milestone" in row and not ("pass" in row and row["milestone"] == "escalated"):
