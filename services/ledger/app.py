@@ -14,6 +14,7 @@ from complaints.adapters.telemetry import Health, health_routes
 from ledger.case_routes import CaseRoutes
 from ledger.console.pages import Console
 from ledger.door import API, ASSETS, Door, asking
+from ledger.form_routes import FormRoutes
 from ledger.parts import Parts
 from ledger.problems import Problem, answer
 from ledger.routes import DeskRoutes
@@ -33,6 +34,7 @@ def create_app(parts: Parts, health: Health) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     DeskRoutes(parts).add_to(app.router)
+    FormRoutes(parts).add_to(app.router)
     CaseRoutes(parts).add_to(app.router)
     console = Console(parts)
     console.add_to(app.router)

@@ -19,6 +19,9 @@ VIEWER: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "role": (TEXT, "Look as this role sees it; the key must speak for it."),
     "person": (TEXT, "Look as this person sees it."),
 }
+BOOK: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
+    "format": ({"type": "string", "enum": ["json", "xlsx"]}, "A workbook, which comes whole, or JSON."),
+}
 _PAGE: Final = {**VIEWER, "limit": (LIMIT, "Entries on a page."), "after": (TEXT, "Taken from a `next` link.")}
 ESCALATIONS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "open": (YES_NO, "What still needs a person, or what does no more."),

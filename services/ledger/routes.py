@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
@@ -21,6 +22,7 @@ from ledger.paging import MOST, USUAL, documented, next_link, whole
 from ledger.parts import Parts
 from ledger.register import Question, csv_lines, question
 from ledger.reports import filled, without
+from ledger.sheets import MEDIA_TYPE, SUFFIX, Sheet, report_sheets, workbook
 from ledger.viewing import Viewer, need_desk, viewer
 
 JSON: Final = "application/json"
@@ -47,7 +49,7 @@ class DeskRoutes:
             ("/v1/desks/{desk}/escalations/stream", self.stream, lists.STREAM),
             ("/v1/desks/{desk}/duties", self.duties, lists.DUTIES),
             ("/v1/desks/{desk}/reports", self.reports, lists.REPORTS),
-            ("/v1/desks/{desk}/reports/{owe}/{period}", self.report, lists.VIEWER),
+            ("/v1/desks/{desk}/reports/{owe}/{period}", self.report, {**lists.VIEWER, **lists.BOOK}),
         ):
             extra = documented(**parameters)
             router.add_api_route(path, endpoint, methods=["GET"], response_model=None, openapi_extra=extra)
@@ -158,8 +160,19 @@ class DeskRoutes:
         return as_json({"desk": desk, "reports": entries, "next": next_of(request, page.after)})
 
     async def report(self, request: Request, desk: Desk, owe: str, period: str) -> Response:
-        """A report with its figures, as they were produced and recorded."""
+        """A report with its figures, as they were produced and recorded.
+
+        As a workbook with `format=xlsx`, `Accept`, or `.xlsx` after the period.
+        """
         asks = await self._of_desk(request, desk)
+        whole_book = period.endswith(SUFFIX) or wants_workbook(request)
+        told = await self._report(asks, desk, owe, period.removesuffix(SUFFIX))
+        if whole_book:
+            return as_workbook([*report_sheets(told)], f"{desk}-{owe}-{told['data']['period']}")
+        return as_json(told)
+
+    async def _report(self, asks: Viewer, desk: str, owe: str, period: str) -> dict[str, Any]:
+        """A report as this viewer may see it. Raises Unknown."""
         rows = await self._parts.store.read(duties_stream(desk))
         records = [decode(row) for row in rows if row.type == "report.produced"]
         found = next((one for one in reversed(records) if _is_report(one, owe, period)), None)
@@ -180,7 +193,7 @@ class DeskRoutes:
                 opener=opener,
             )
         told["data"]["figures"] = without(told["data"].get("figures"), asks.hidden_in_lists(procedure))
-        return as_json(told)
+        return told
 
     async def _of_desk(self, request: Request, desk: str) -> Viewer:
         """Who looks at a desk that there is. Raises: Refused, Unknown."""
@@ -204,3 +217,17 @@ def next_of(request: Request, after: str | None) -> str | None:
 def as_json(value: Any) -> Response:
     """JSON that belongs to whoever asked."""
     return Response(to_json(value), headers=PRIVATE, media_type=JSON)
+
+
+def wants_workbook(request: Request) -> bool:
+    """Whether a workbook is asked for. Raises Malformed: neither that nor JSON."""
+    asked = request.query_params.get("format")
+    if asked not in (None, "", "json", SUFFIX[1:]):
+        raise Malformed("format", "must be json or xlsx")
+    return asked == SUFFIX[1:] or (not asked and request.headers.get("accept", "").startswith(MEDIA_TYPE))
+
+
+def as_workbook(sheets: Sequence[Sheet], name: str) -> Response:
+    """A workbook that belongs to whoever asked."""
+    headers = {**PRIVATE, "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}{SUFFIX}"}
+    return Response(workbook(sheets), headers=headers, media_type=MEDIA_TYPE)

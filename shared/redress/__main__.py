@@ -45,6 +45,7 @@ GROUPS: Final = (
     Group("rebuild", "redress.rebuild", "Build a read model anew from the log."),
     Group("export", "redress.export", "Export cases and proofs."),
     Group("report", "redress.report", "The figures and reports that a desk owes."),
+    Group("forms", "redress.forms", "The forms and registers of a desk, and what stands in them."),
     Group("dead-letters", "redress.dead_letters", "Records that could not be handled: list, look, send again."),
 )
 HELP: Final = "Runs an organisation's own written complaint procedure and can prove that it did."

@@ -29,6 +29,9 @@ ReadKey = Annotated[
         show_envvar=True,
     ),
 ]
+Workbook = Annotated[
+    Path | None, typer.Option("--xlsx", metavar="FILE", dir_okay=False, help="Writes a workbook there instead.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import typer
 
 from complaints.errors import Malformed
-from redress.reading import AsJson, LedgerUrl, ReadKey, ledger, say
+from redress.reading import AsJson, LedgerUrl, ReadKey, Workbook, download, ledger, say
 
 app = typer.Typer()
 
@@ -19,14 +19,22 @@ def report(
     owe: Annotated[str | None, typer.Argument(metavar="[DUTY]", help="The duty; all otherwise.")] = None,
     period: Annotated[str | None, typer.Argument(metavar="[PERIOD]", help="Its period, as the list names it.")] = None,
     *,
+    xlsx: Workbook = None,
     url: LedgerUrl = None,
     key: ReadKey = None,
     json_: AsJson = False,
 ) -> None:
-    """Lists the reports of a desk; with a duty and a period shows that one's figures."""
+    """Lists the reports of a desk; with a duty and a period shows that one's figures, or writes them to a workbook."""
     api = ledger(url, key)
+    if xlsx is not None and period is None:
+        raise Malformed("--xlsx", "needs a duty and a period: a workbook holds one report")
     if owe is not None and period is not None:
-        shown = api.get(f"/v1/desks/{quote(desk)}/reports/{quote(owe)}/{quote(period)}")
+        path = f"/v1/desks/{quote(desk)}/reports/{quote(owe)}/{quote(period)}"
+        if xlsx is not None:
+            download(api, f"{path}?format=xlsx", xlsx)
+            say({"file": str(xlsx)}) if json_ else print(xlsx)
+            return
+        shown = api.get(path)
         if json_:
             say(shown)
         else:
@@ -34,15 +42,15 @@ def report(
         return
     if period is not None:
         raise Malformed("DUTY", "must be named with a period")
-    path: str | None = f"/v1/desks/{quote(desk)}/reports" + (f"?owe={quote(owe)}" if owe else "")
-    while path is not None:
-        page = api.get(path)
+    more: str | None = f"/v1/desks/{quote(desk)}/reports" + (f"?owe={quote(owe)}" if owe else "")
+    while more is not None:
+        page = api.get(more)
         for entry in page["reports"]:
             if json_:
                 say(entry)
             else:
                 print(f"{entry['owe']}  {entry['period']}  produced {entry['reported_at']}  {entry['state']}")
-        path = page["next"]
+        more = page["next"]
 
 
 def _figures(event: dict[str, Any]) -> list[str]:

@@ -37,7 +37,9 @@ from ledger.exports import verify_file
 from ledger.files import Files
 from ledger.projections.model import Model
 from ledger.rebuild import rebuild
+from ledger.sheets import MEDIA_TYPE
 from tests.contracts.ledger_world import LEAD, World, world
+from tests.workbooks import read
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -321,7 +323,7 @@ async def rows_of(engine: AsyncEngine, model: Model, schema: str) -> list[Any]:
         ]
 
 
-async def test_a_duty_that_opens_gets_its_report_over_the_cases_as_they_stood(deployed: World) -> None:
+async def test_a_duty_that_opens_gets_its_report_over_the_cases_as_they_stood(deployed: World, tmp_path: Path) -> None:
     await deployed.open_desk("reporting")
     await deployed.receive("reporting")
     case = await deployed.receive("reporting")
@@ -352,9 +354,65 @@ async def test_a_duty_that_opens_gets_its_report_over_the_cases_as_they_stood(de
     assert figures[0] == {"count": "received", "by": "category", "is": {"unknown": 2}}
     assert figures[-1]["is"] == [{"complaint": case, "subject": "repair"}]
 
+    book = await deployed.read(f"{listed['link']}.xlsx", key="reporting")
+    assert book.headers["content-type"] == MEDIA_TYPE
+    assert read(book.content)["count received by category"][1] == ["unknown", 2, False]
+    asked = await deployed.read(listed["link"], key="reporting", format="xlsx")
+    assert asked.content == book.content
+    async with deployed.reader("reporting") as reader:
+        negotiated = await reader.get(listed["link"], headers={"Accept": MEDIA_TYPE})
+    assert negotiated.content == book.content
+    assert (await deployed.read(listed["link"], key="reporting", format="pdf")).status_code == 422
+    code, _ = await redress(
+        deployed, "report", "reporting", "monthly_report", period, "--xlsx", str(tmp_path / "report.xlsx"),
+        "--url", deployed.ledger.url, key="reporting",
+    )  # fmt: skip
+    assert code == 0
+    assert read((tmp_path / "report.xlsx").read_bytes()) == read(book.content)
+
+
+async def test_a_form_shows_its_number_its_fields_and_who_filled_it(deployed: World, tmp_path: Path) -> None:
+    await deployed.open_desk("slips", pack="04-auto-repair-feedback-slip")
+    asked = dict.fromkeys(("time", "place", "persons", "course", "result", "nature"), "x")
+    body = {
+        "by": {"person": "wu", "role": "front"},
+        "data": {"channel": "visit", "facts": {**asked, "content": "The brakes squeal."}},
+    }
+    case = str((await deployed.write("/v1/desks/slips/complaints", body, key="slips"))["id"])
+    front, manager, centre = body["by"], {"person": "li", "role": "cm"}, {"person": "lin", "role": "csc"}
+    numbers = {"slip_number": "S-1", "plate": "A 1", "filler": "li", "summary": "brakes"}
+    await deployed.command(case, "record-step", by=front, key="slips", step="report_up", to="cm")
+    await deployed.command(case, "record-step", by=manager, key="slips", step="write_slip")
+    await deployed.command(case, "record-step", by=centre, key="slips", step="number", facts=numbers)
+    await deployed.settled()
+
+    forms = {row["form"]: row for row in (await deployed.got("/v1/desks/slips/forms", key="slips"))["forms"]}
+    assert (forms["slip"]["number"], forms["slip"]["fields"]["plate"]) == ("slip_number", "车牌号")
+    assert (forms["pending_cm"]["register"], forms["pending_cm"]["stated"]) == (True, False)
+    page = await deployed.got("/v1/desks/slips/forms/slip", key="slips")
+    (entry,) = page["entries"]
+    assert (entry["number"], entry["complaint"], entry["complete"], page["next"]) == ("S-1", case, False, None)
+    assert (entry["fields"]["plate"], entry["fields"]["liability"]) == ("A 1", None)
+    assert [filling["step"] for filling in entry["filled"]] == ["write_slip", "number"]
+    assert (await deployed.got(f"/v1/complaints/{case}/forms", key="slips"))["forms"] == [entry]
+
+    deployed.keys["figures"] = await deployed.key("slips", frontend="figures", roles=[])
+    await deployed.settled()
+    (without_names,) = (await deployed.got("/v1/desks/slips/forms/slip", key="figures"))["entries"]
+    assert "A 1" not in str(without_names)
+    assert without_names["number"] == "S-1"
+
+    book = await deployed.read("/v1/desks/slips/forms/slip.xlsx", key="slips")
+    heads, row = read(book.content)["《客户信息反馈处理单》"]
+    assert dict(zip(heads, row, strict=False))["车牌号"] == "A 1"
+    code, text = await redress(deployed, "forms", "slips", "slip", "--url", deployed.ledger.url, "--json", key="slips")
+    assert (code, json.loads(text)) == (0, entry)
+    assert (await deployed.read("/v1/desks/slips/forms/none", key="slips")).status_code == 404
+    assert (await deployed.read("/v1/desks/slips/forms", key="other")).status_code == 404
+
 
 # --- the command line ---
-async def redress(deployed: World, *arguments: str) -> tuple[int, str]:
+async def redress(deployed: World, *arguments: str, key: str = "plain") -> tuple[int, str]:
     """What the command ends with, and what it prints."""
     files = deployed.settings.files
     process = await asyncio.create_subprocess_exec(
@@ -363,7 +421,7 @@ async def redress(deployed: World, *arguments: str) -> tuple[int, str]:
         "redress",
         *arguments,
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "REDRESS_DATA_DIR": str(files.data_dir), "REDRESS_KEY": deployed.keys["plain"]},
+        env={**os.environ, "REDRESS_DATA_DIR": str(files.data_dir), "REDRESS_KEY": deployed.keys[key]},
     )
     out, _ = await process.communicate()
     return process.returncode or 0, out.decode()
