@@ -16,8 +16,9 @@ from typing import Final, Literal
 import msgspec
 
 from complaints.business_time import BusinessCalendar
-from complaints.complaint import FRESH, Complaint, StepState, replay
-from complaints.deciding.frame import Frame, StepRow, frame_of
+from complaints.complaint import FRESH, Complaint, Mark, StepState, replay
+from complaints.deciding.frame import Frame, StepRow, TableOf, TableRow, frame_of
+from complaints.deciding.receipt import of_channel
 from complaints.deciding.sight import Actor, Glance, good
 from complaints.events import (
     AccessBroken,
@@ -162,6 +163,13 @@ def _of_step(case: _Case, row: StepRow) -> Verdict:
         return _of_late(case, row, clock)
     if state.state == "open":
         return _of_open(case, row, state, clock)
+    return _of_waiting(case, row, state)
+
+
+def _of_waiting(case: _Case, row: StepRow, state: StepState) -> Verdict:
+    """What is not open yet, or no more."""
+    if (done := _was_done(row, state)) is not None:
+        return _of_repeated(case, row, done)
     if row.name in case.lapsed and row.step.duty in ("must", "should"):
         return _of_lapsed(case, row)
     lack = [name for check in row.stands if check.on(case.sight) is None for name in check.unknown(case.sight)]
@@ -169,6 +177,27 @@ def _of_step(case: _Case, row: StepRow) -> Verdict:
         needs = list(dict.fromkeys(lack))
         return _verdict(row, "undecided", f"needs {', '.join(needs)}", needs=needs)
     return _verdict(row, "not applicable", state.state)
+
+
+def _was_done(row: StepRow, state: StepState) -> Mark | None:
+    """The last record of a step that repeats and has lapsed since; None if it was never recorded while it was open."""
+    if row.step.repeats is None:
+        return None
+    for mark in reversed(state.marks):
+        if mark.what == "recorded":
+            return mark
+        if mark.what == "opened":
+            break
+    return None
+
+
+def _of_repeated(case: _Case, row: StepRow, done: Mark) -> Verdict:
+    """What was done stays done; an interval that was missed stays missed."""
+    missed = next((breach for breach in case.state.breaches if breach.clock == row.name), None)
+    if missed is not None:
+        words = f"not done again by {missed.due_at.isoformat()}"
+        return _blamed(case, _verdict(row, "breached", words, due_at=missed.due_at, by=row.step.by_text))
+    return _verdict(row, "obeyed", f"{done.outcome} {done.person}", by=done.person)
 
 
 def _of_lapsed(case: _Case, row: StepRow) -> Verdict:
@@ -252,6 +281,9 @@ def _of_open(case: _Case, row: StepRow, state: StepState, clock: SlaClock | None
         return _verdict(row, "not applicable", "may", by=row.step.by_text)
     if clock is not None and clock.due_at is not None:
         due = clock.due_at
+        if clock.late:
+            words = f"best effort; not done by {due.isoformat()}"
+            return _verdict(row, "not done", words, due_at=due, by=row.step.by_text)
         return _verdict(row, "not yet due", f"due {due.isoformat()}", due_at=due, by=row.step.by_text)
     stale = ", stale" if is_stale(case.frame, case.state, row, state) else ""
     word = (clock.word if clock is not None else None) or "not-stated"
@@ -297,9 +329,12 @@ def is_stale(frame: Frame, state: Complaint, row: StepRow, step: StepState) -> b
 def _of_tables(case: _Case) -> Iterator[Verdict]:
     for table in case.frame.tables:
         decide = table.table.decide
-        needs = missing(case.frame, case.sight, decide) if decide not in case.state.decided else []
+        needs = missing(case.frame, case.sight, decide)
+        open_rows = [row.rule for row in _undecided(table, case.sight)] if decide in case.state.decided else None
         for row in table.rows:
             hit = case.decided.get((decide, row.rule))
+            if open_rows is not None:
+                needs = row.check.unknown(case.sight) if row.check is not None and row.rule in open_rows else []
             verdict: Word = "obeyed" if hit is not None else "undecided" if needs else "not applicable"
             words = f"decided {hit.to}" if hit is not None else f"needs {', '.join(needs)}" if needs else ""
             yield Verdict(
@@ -313,15 +348,28 @@ def _of_tables(case: _Case) -> Iterator[Verdict]:
 
 
 def missing(frame: Frame, sight: Glance, decide: str) -> list[str]:
-    """The facts that a table still waits for."""
+    """The facts that a table still waits for: to decide, or to decide otherwise by a row that goes before.
+
+    What a person has judged waits for nothing.
+    """
+    state = sight.state
+    if state.decided.get(decide) != state.table.get(decide):
+        return []
     table = next(table for table in frame.tables if table.table.decide == decide)
-    need = [
-        name
-        for row in table.rows
-        if row.check is not None and row.check.on(sight) is None
-        for name in row.check.unknown(sight)
-    ]
+    need = [name for row in _undecided(table, sight) if row.check is not None for name in row.check.unknown(sight)]
     return list(dict.fromkeys(need))
+
+
+def _undecided(table: TableOf, sight: Glance) -> list[TableRow]:
+    """The rows that nobody can tell yet, before the first that is true."""
+    found = []
+    for row in table.rows:
+        holds = row.check.on(sight) if row.check is not None else True
+        if holds is True:
+            break
+        if holds is None:
+            found.append(row)
+    return found
 
 
 def _of_rules(case: _Case, refused: Mapping[str, int]) -> Iterator[Verdict]:
@@ -343,18 +391,37 @@ def _of_rules(case: _Case, refused: Mapping[str, int]) -> Iterator[Verdict]:
 def _of_clocks(case: _Case) -> Iterator[Verdict]:
     for name, row in case.procedure.clocks.items():
         clock = case.state.clocks.get(name)
-        verdict: Word = "not applicable" if clock is None else "ran out" if clock.late else "not yet due"
+        verdict: Word
+        if clock is None or clock.state == "cancelled":
+            verdict = "not applicable"
+        elif clock.late:
+            verdict = "ran out"
+        else:
+            verdict = "obeyed" if clock.state == "stopped" else "not yet due"
         due = clock.due_at if clock is not None else None
         yield Verdict(clause=row.clause, row=name, section="clocks", verdict=verdict, due_at=due)
 
 
 def _of_intake(case: _Case) -> Iterator[Verdict]:
-    for row in case.procedure.intake:
-        if row.asks and row.case == case.state.case:
-            needs = [fact for fact in row.asks if fact not in case.state.facts]
-            verdict: Word = "owed" if needs else "obeyed"
-            words = f"missing {', '.join(needs)}" if needs else ""
-            yield Verdict(clause=row.clause, row="asks", section="intake", verdict=verdict, words=words, needs=needs)
+    rows = [row for row in case.procedure.intake if row.case == case.state.case]
+    named = of_channel(rows, case.state.channel) if case.state.case == "complaint" else []
+    for row in rows:
+        if not row.asks:
+            continue
+        check = case.frame.names().maybe(row.when)
+        holds = check.on(case.sight) if check is not None else True
+        needs = [fact for fact in row.asks if fact not in case.state.facts]
+        verdict: Word
+        if (row.channels and row not in named) or holds is False:
+            verdict, words, needs = "not applicable", "", []
+        elif check is not None and holds is None:
+            needs = check.unknown(case.sight)
+            verdict, words = "undecided", f"needs {', '.join(needs)}"
+        elif needs:
+            verdict, words = "owed", f"missing {', '.join(needs)}"
+        else:
+            verdict, words = "obeyed", ""
+        yield Verdict(clause=row.clause, row="asks", section="intake", verdict=verdict, words=words, needs=needs)
 
 
 def duty_verdicts(procedure: Procedure, events: Iterable[DutyEvent], at: datetime) -> list[Verdict]:

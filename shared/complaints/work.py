@@ -88,7 +88,7 @@ def _add(found: Work, case: Case, at: datetime, role: str | None) -> None:
         sight = Glance(state, case.calendar)
         for table in frame.tables:
             decide = table.table.decide
-            if decide not in state.decided and (needs := missing(frame, sight, decide)):
+            if needs := missing(frame, sight, decide):
                 found.undecided.append(Undecided(complaint=case.complaint, decide=decide, needs=needs))
     for name, step in state.steps.items():
         row = frame.steps.get(name)

@@ -244,3 +244,91 @@ def test_while_nobody_knows_whether_it_is_hidden_it_is() -> None:
 def test_late_by_is_counted_to_the_instant_asked() -> None:
     case = given(P, receive(), fire(at(0, "11:00")))
     assert of(case, "look", at(0, "11:00") + timedelta(days=2)).late_s == timedelta(days=2).total_seconds()
+
+
+LASTING = pack("""
+facts:
+- {fact: mended, clause: f, type: yes-no}
+- {fact: grave, clause: f, type: yes-no}
+- {fact: age, clause: f, type: number}
+decisions:
+- decide: grade
+  of: [1, 2]
+  rows: [{set: 1, clause: 甲, when: 'age > 30 && grave'}, {set: 2, clause: 乙, when: age >= 0}]
+clocks:
+- {clock: whole, clause: c, from: received, within: 5 days, stop: mended}
+- {clock: told_off, clause: d, from: received, within: 5 days, cancel: mended}
+intake:
+- {channels: [phone], clause: 电, asks: [mended]}
+- {channels: [any], clause: 其, asks: [age]}
+- {clause: 急, asks: [grave], when: age > 30}
+steps:
+- part: p
+  rows:
+  - {do: watch, clause: 一, by: cm, repeats: not-stated, when: '!mended'}
+  - {do: call, clause: 二, by: cm, repeats: 24 h elapsed, when: '!mended'}
+  - {do: try, clause: 三, by: cm, duty: should, within: 2 h elapsed, from: received}
+""", doors="")  # fmt: skip
+
+
+def word(case: Case, row: str, when: datetime) -> str:
+    return next(v for v in verdicts(LASTING, CALENDAR, case.history, when) if v.row == row).verdict
+
+
+def test_what_was_done_again_and_again_is_obeyed_once_there_is_no_more_to_do() -> None:
+    told = receive(facts={"mended": False})
+    never = given(LASTING, told, say(at=at(0, "12:00"), mended=True))
+    assert word(never, "watch", at(1)) == "not applicable"
+    done = given(LASTING, told, record("watch", "cm", at(0, "10:00")), say(at=at(0, "12:00"), mended=True))
+    assert word(done, "watch", at(1)) == "obeyed"
+
+
+def test_an_interval_that_was_missed_stays_missed_when_there_is_no_more_to_do() -> None:
+    told = receive(facts={"mended": False})
+    late = given(LASTING, told, fire(at(1, "12:00")), record("call", "cm", at(1, "13:00")))
+    late.take(say(at=at(1, "14:00"), mended=True))
+    assert word(late, "call", at(2)) == "breached"
+
+
+def test_best_effort_is_not_done_once_its_limit_is_over_and_obeyed_when_made_up() -> None:
+    case = given(LASTING, receive(), fire(at(0, "12:00")))
+    assert word(case, "try", at(0, "10:00")) == "not yet due"
+    assert word(case, "try", at(0, "12:00")) == "not done"
+    case.take(record("try", "cm", at(0, "13:00")))
+    assert word(case, "try", at(0, "13:00")) == "obeyed"
+
+
+def test_a_clock_that_was_stopped_in_time_is_obeyed_and_a_cancelled_one_asks_for_nothing() -> None:
+    case = given(LASTING, receive(facts={"mended": False}), say(at=at(1), mended=True))
+    assert word(case, "whole", at(0, "12:00")) == word(case, "told_off", at(0, "12:00")) == "not yet due"
+    assert (word(case, "whole", at(1)), word(case, "told_off", at(1))) == ("obeyed", "not applicable")
+
+
+def test_a_row_that_would_go_before_the_one_that_decided_is_undecided_while_nobody_can_tell() -> None:
+    case = given(LASTING, receive(facts={"age": 40}))
+    rows = [v for v in verdicts(LASTING, CALENDAR, case.history, at(0)) if v.row == "grade"]
+    assert [(v.clause, v.verdict, v.needs) for v in rows] == [("甲", "undecided", ["grave"]), ("乙", "obeyed", [])]
+    standing = Standing("C", case.state, LASTING, CALENDAR)
+    assert [(one.decide, one.needs) for one in work([standing], at(0)).undecided] == [("grade", ["grave"])]
+    young = given(LASTING, receive(facts={"age": 4}))
+    assert [v.verdict for v in verdicts(LASTING, CALENDAR, young.history, at(0)) if v.row == "grade"] == [
+        "not applicable",
+        "obeyed",
+    ]
+
+
+def test_what_a_person_has_judged_waits_for_nothing() -> None:
+    case = given(LASTING, receive(facts={"age": 40}), command("regrade", "cm", at(0, "10:00"), grade=1, reason="r"))
+    standing = Standing("C", case.state, LASTING, CALENDAR)
+    assert work([standing], at(1)).undecided == []
+
+
+def test_a_question_of_another_channel_or_whose_condition_is_false_is_not_owed() -> None:
+    def asks(case: Case) -> list[tuple[str, list[str]]]:
+        rows = [v for v in verdicts(LASTING, CALENDAR, case.history, at(0)) if v.row == "asks"]
+        return [(v.verdict, v.needs) for v in rows]
+
+    phoned = given(LASTING, receive(channel="phone"))
+    assert asks(phoned) == [("owed", ["mended"]), ("not applicable", []), ("undecided", ["age"])]
+    wrote = given(LASTING, receive(channel="letter", facts={"age": 4}))
+    assert asks(wrote) == [("not applicable", []), ("obeyed", []), ("not applicable", [])]

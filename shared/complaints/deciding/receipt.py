@@ -8,6 +8,8 @@ Source: the pack language, sections 2 and 6.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from complaints.commands import Receive
 from complaints.complaint import INITIAL
 from complaints.deciding.run import Run
@@ -61,18 +63,19 @@ def receive(run: Run, command: Receive) -> None:
         link(run, command.again_of.complaint, command.again_of.relation)
 
 
+def of_channel(rows: Sequence[IntakeRow], channel: str) -> list[IntakeRow]:
+    """The rows of a channel: those that name it, else those of any `other`, else of `any`."""
+    for name in (channel, "other", "any"):
+        if some := [row for row in rows if name in row.channels]:
+            return some
+    return []
+
+
 def _door(run: Run, command: Receive, rows: list[IntakeRow]) -> tuple[list[IntakeRow], Clause]:
     """The rows of the channel; may the sender receive on it?"""
-    ways = [row for row in rows if row.channels]
-    named = next(
-        (
-            some
-            for channel in (command.channel, "other", "any")
-            if (some := [row for row in ways if channel in row.channels])
-        ),
-        [],
-    )
+    named = of_channel(rows, command.channel)
     if not named:
+        ways = [row for row in rows if row.channels]
         choices = list(dict.fromkeys(channel for row in ways for channel in row.channels))
         clause = ways[0].clause if ways else None
         why = f"{command.channel} is not a channel of this procedure"
