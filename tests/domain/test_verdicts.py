@@ -318,7 +318,7 @@ def test_a_row_that_would_go_before_the_one_that_decided_is_undecided_while_nobo
 
 
 def test_what_a_person_has_judged_waits_for_nothing() -> None:
-    case = given(LASTING, receive(facts={"age": 40}), command("regrade", "cm", at(0, "10:00"), grade=1, reason="r"))
+    case = given(LASTING, receive(facts={"age": 40}), command("regrade", "front", at(0, "10:00"), grade=1, reason="r"))
     standing = Standing("C", case.state, LASTING, CALENDAR)
     assert work([standing], at(1)).undecided == []
 
