@@ -20,7 +20,7 @@ def rows() -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row["reason"])
-def test_a_damaged_pack_is_refused_for_its_own_reason_at_its_own_line(row: dict[str, str]) -> None:
+def test_a_damaged_pack_is_refused_for_its_own_reason_at_its_own_line_and_clause(row: dict[str, str]) -> None:
     old, new = (row[key].replace("\\n", "\n") for key in ("old", "new"))
     whole = text_of(row["file"])
     assert old in whole
@@ -29,13 +29,16 @@ def test_a_damaged_pack_is_refused_for_its_own_reason_at_its_own_line(row: dict[
     with pytest.raises(PackRefused) as refused:
         load(text, file=row["file"], source=source_of(row["file"]))
 
-    first = {"line": refused.value.line, "column": refused.value.column, "why": refused.value.reason}
-    told = [first, *refused.value.data.get("also", [])]
+    error = refused.value
+    first = {"line": error.line, "column": error.column, "why": error.reason, "clause": error.clause}
+    told = [first, *error.data.get("also", [])]
     mine = next((one for one in told if row["says"] in one["why"]), None)
     assert mine is not None, told
     on = text.splitlines()[mine["line"] - 1]
     assert row["on"] in on, mine
     assert 1 <= mine["column"] <= len(on) + 1
+    clause = mine["clause"] or ""
+    assert row["clause"] == (clause if isinstance(clause, str) else ", ".join(clause))
 
 
 def test_every_reason_is_there_once() -> None:
