@@ -22,7 +22,7 @@ from bench.figures import QUICK, report
 from bench.targets import Figure, verdicts
 
 ROOT = Path(__file__).parent.parent
-BENCHES = ("business_time", "engine", "simulate", "append", "accept", "routing", "timers")
+BENCHES = ("business_time", "packs", "engine", "simulate", "append", "accept", "routing", "timers")
 """Those without servers come first."""
 
 

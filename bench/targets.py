@@ -52,6 +52,7 @@ def _at_most(bench: str, figure: str, value: str, limit: float) -> Target:
 TARGETS: Final = (
     _at_most("engine", "engine.decide_and_evolve", "us_p50", 300),
     _at_most("engine", "engine.decide_and_evolve", "us_p99", 1_500),
+    _at_most("packs", "packs.load", "ms", 2_000),
     _at_most("simulate", "simulate.life", "ms_per_40_events", 10),
     _at_least("append", "append", "ratio_to_library", 8),
     _at_least("append", "append", "ratio_to_bare", 0.3),
