@@ -83,6 +83,7 @@ class TableRow:
     check: Check | None
     fact: Callable[[Sight], object] | None
     rule: str
+    otherwise: tuple[Check, ...]  # where the desk chose the condition: what else it might have chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +280,7 @@ class Frame:
                 names.maybe(row.when),
                 names.of(row.fact).read if row.fact is not None else None,
                 f"{table.decide}.rows.{number}",
+                tuple(names.check(condition) for condition in row.otherwise),
             )
             for number, row in enumerate(table.rows, 1)
         )

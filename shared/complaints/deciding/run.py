@@ -163,15 +163,16 @@ class Run:
         return Glance(as_of(self.state, at), self.calendar)
 
     def plays(self, alternatives: Iterable[str]) -> str | None:
-        """The name under which the sender's role is among these, or None."""
+        """The name under which the sender's role is among these, or None. Whoever receives a case is its receiver."""
         role, state = self.by.role, self.state
+        new = not state.version
         for name in alternatives:
             if name in ("anyone", role):
                 return role
             if (
                 (name == "owner" and state.decided.get("owner") == role)
-                or (name == "receiver" and state.receiver == role)
-                or (name == "holder" and state.holder == role)
+                or (name == "receiver" and (new or state.receiver == role))
+                or (name == "holder" and (new or state.holder == role))
             ):
                 return name
         return None

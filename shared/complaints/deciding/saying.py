@@ -117,9 +117,10 @@ def judge(run: Run, command: Judge | Regrade) -> None:
         choices = [table.decide for table in run.procedure.tables]
         raise Rejected("no-such-decision", None, decide, choices=choices)
     clause = table.rows[0].clause
-    judges = table.judged_by or ("owner", "holder", "receiver")
+    judges = table.judged_by
     if not run.plays(judges):
-        raise Rejected("not-allowed", clause, f"{decide} is judged by {' or '.join(judges)}", roles=list(judges))
+        why = f"{decide} is judged by {' or '.join(judges) or 'nobody'}"
+        raise Rejected("not-allowed", clause, why, roles=list(judges))
     _check_result(table, to)
     run.emit(
         DECISION_EVENTS.get(decide, ComplaintJudged)(

@@ -11,7 +11,7 @@ Source: the pack language, section 8.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -99,7 +99,7 @@ def _take(run: Run, table: TableOf, row: TableRow, undecided: list[Clause]) -> b
     # The remainder was decided by every row before it.
     checks = [row.check] if row.check is not None else [before.check for before in table.rows]
     looked_at = run.looked_at(checks)
-    fields = [row.rule, *([f"{decide}.falls"] if lower else [])]
+    fields = [row.rule, *([f"{decide}.falls"] if lower else []), *_passed_over(run, table, row)]
     if row.row.fact is not None:
         names = run.frame.names()
         looked_at[row.row.fact] = None if names.of(row.row.fact).personal else to
@@ -119,6 +119,15 @@ def _take(run: Run, table: TableOf, row: TableRow, undecided: list[Clause]) -> b
         )
     )
     return True
+
+
+def _passed_over(run: Run, table: TableOf, row: TableRow) -> Iterator[str]:
+    """The rows before the one that won which, as the desk might have read them, would not have let it win."""
+    for before in table.rows[: table.rows.index(row)]:
+        for other in before.otherwise:
+            holds = other.on(run)
+            if holds or (holds is None and row.check is None):
+                yield before.rule
 
 
 # --- steps ---
@@ -178,6 +187,10 @@ def _open(run: Run, place: int) -> bool:
             opens_at = scheduled_for(run, row)
             if opens_at is None:
                 return False
+            schedule(run, row, opens_at)
+            scheduled = True
+        elif (corrected := scheduled_for(run, row)) is not None and corrected != opens_at:
+            opens_at = corrected
             schedule(run, row, opens_at)
             scheduled = True
         if run.now < opens_at:

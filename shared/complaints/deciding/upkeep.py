@@ -15,11 +15,12 @@ from complaints.commands import (
 from complaints.complaint import FRESH
 from complaints.deciding.clocks import AFTER_A_REGRADE, recompute
 from complaints.deciding.frame import StepRow
+from complaints.deciding.lateness import run_out
 from complaints.deciding.look import Look, dated
 from complaints.deciding.recording import record, row_of
 from complaints.deciding.run import Run
 from complaints.deciding.running_out import orphaned
-from complaints.deciding.settling import applies, schedule, scheduled_for
+from complaints.deciding.settling import applies, schedule, scheduled_for, settle
 from complaints.errors import Rejected
 from complaints.events import (
     AssigneeLacking,
@@ -59,6 +60,10 @@ def open_round(run: Run, command: OpenRound) -> None:
     clause = run.cite(step.clause, fields, row.stands)
     inputs = run.looked_at((*row.stands, cases))
     before = run.state.clocks.get(row.name)
+    if before is not None and before.state == "running" and before.due_at is not None and before.due_at <= run.now:
+        run_out(run, run.frame.timed[row.name], before)  # the last period ends as this one begins
+        settle(run)
+        before = run.state.clocks.get(row.name)
     if before is not None and before.live:
         run.emit(ClockCancelled(at=run.now, clause=clause, rule=row.row, clock=row.name, because="the next period"))
     run.emit(

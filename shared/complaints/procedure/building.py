@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from complaints.procedure.conditions import CelCondition, Names, Wrong
@@ -65,6 +66,14 @@ class Builder:
                 raise row.refusal(key, f"{name} belongs to each {kind}; ask for {kind}.open or {kind}.count")
         self.asked.append((condition, row, key))
         return condition
+
+    def otherwise(self, row: Row, key: str) -> tuple[CelCondition, ...]:
+        """The conditions that the desk might have chosen in this field, where it chose one."""
+        made = []
+        for text in row.otherwise.get(key, ()):
+            with suppress(Wrong):  # a condition that stands only beside another answer would not have decided
+                made.append(self.naming.names.compile(text))
+        return tuple(made)
 
     def must(self, row: Row, key: str, *, item: str | None = None) -> CelCondition:
         """The condition of a field that the row has."""

@@ -162,7 +162,7 @@ DECISIONS = Table(
             silent=STATED,
         ),
         CASE,
-        Field("judged-by", "who may judge it; default owner, holder, receiver", s.either_of("role")),
+        Field("judged-by", "who may judge it, or nobody; default owner, holder, receiver", s.either_of("judge")),
         Field("rows", "in the order in which they are asked", rows=(DECISION_ROW,), required=True),
         NOTE,
     ),

@@ -41,10 +41,11 @@ class Mark(NamedTuple):
 class Row(dict[str, Any]):
     """A mapping of the file.
 
-    ``desk`` holds, for each field that the desk answered, the name of the place; ``place`` is the row's own.
+    ``desk`` holds, for each field that the desk answered, the name of the place; ``otherwise``, for each reading among
+    these, the offers that it did not take. ``place`` is the row's own.
     """
 
-    __slots__ = ("desk", "file", "keys_at", "mark", "marks", "parent", "place")
+    __slots__ = ("desk", "file", "keys_at", "mark", "marks", "otherwise", "parent", "place")
 
     def __init__(self, file: str, mark: Mark, parent: Row | None) -> None:
         super().__init__()
@@ -52,6 +53,7 @@ class Row(dict[str, Any]):
         self.keys_at: dict[str, Mark] = {}
         self.marks: dict[str, Mark] = {}
         self.desk: dict[str, str] = {}
+        self.otherwise: dict[str, tuple[Any, ...]] = {}
         self.place = ""
 
     @property

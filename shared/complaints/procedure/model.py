@@ -174,6 +174,7 @@ class Row:
     place: str
     says: str | None
     en: str | None
+    otherwise: tuple[Condition, ...] = ()  # where the desk chose `when`: what else it might have chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +185,7 @@ class Table:
     of: tuple[str | int, ...]  # most serious first; empty: not ordered
     falls: Literal["yes", "never", "not-stated"]
     case: str
-    judged_by: tuple[str, ...]  # empty: owner, holder, receiver
+    judged_by: tuple[str, ...]  # empty: nobody
     rows: tuple[Row, ...]
 
 

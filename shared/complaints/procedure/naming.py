@@ -14,7 +14,7 @@ from complaints.procedure.evaluating import ValueType
 from complaints.procedure.fields import Table
 from complaints.procedure.model import BUILT_IN_ROLES, OUTCOMES
 from complaints.procedure.places import Refusals, plain
-from complaints.procedure.shapes import NOT_STATED, Kind, is_silence
+from complaints.procedure.shapes import NOBODY, NOT_STATED, Kind, is_silence
 
 Rows = list[tuple[Row, Table]]
 
@@ -46,6 +46,7 @@ COUNTED_AS: Final = {"hours": ("elapsed", "working"), "first_day": ("next_day", 
 """Questions that limits ask; their answers mean something to the engine."""
 WORDS: Final[dict[Kind, str]] = {
     "role": "role",
+    "judge": "role",
     "declared-role": "role",
     "step": "step",
     "fact": "fact",
@@ -103,7 +104,7 @@ class Naming:
                 taken[name] = key
                 if name in KEYWORDS or (table.name in ("facts", "decisions", "questions") and name in TYPE_NAMES):
                     raise row.refusal(key, f"{name!r} is a word of the condition language")
-                spoken = BUILT_IN_ROLES if key == "role" else BUILT_IN_NAMES
+                spoken = BUILT_IN_ROLES | {NOBODY} if key == "role" else BUILT_IN_NAMES
                 if name in spoken and not (key == "decide" and name == "owner"):
                     raise row.refusal(key, f"{name!r} is a name that the language has already")
                 if key == "case" and name == "complaint":
@@ -204,6 +205,7 @@ class Naming:
         facts = {row["fact"] for row in self.declared["facts"]}
         self.kinds = {
             "role": roles | BUILT_IN_ROLES,
+            "judge": roles | BUILT_IN_ROLES | {NOBODY},
             "declared-role": roles,
             "step": set(self.steps),
             "fact": facts,

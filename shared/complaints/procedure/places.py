@@ -175,6 +175,7 @@ class Walk:
                 raise row.refusal(key, told)
             chosen, mark = offers[at], value.marks["reading"] if at == 0 else others.marks[at - 1]
             row.desk[key] = place
+            row.otherwise[key] = tuple(plain(offer) for n, offer in enumerate(offers) if n != at)
         row[key], row.marks[key] = chosen, mark
         self.places[place] = Place(
             name=place,

@@ -7,7 +7,7 @@ from complaints.procedure.building import LENGTHS, Builder, alternatives, englis
 from complaints.procedure.document import Row
 from complaints.procedure.naming import choices_of, takes_fact
 from complaints.procedure.places import plain
-from complaints.procedure.shapes import is_silence
+from complaints.procedure.shapes import NOBODY, is_silence
 
 
 class Sections(Builder):
@@ -134,9 +134,17 @@ class Sections(Builder):
             of=of,
             falls=row.get("falls", "yes"),
             case=row.get("case", "complaint"),
-            judged_by=alternatives(row.get("judged-by")),
+            judged_by=self.judges(row),
             rows=tuple(rows),
         )
+
+    @staticmethod
+    def judges(row: Row) -> tuple[str, ...]:
+        """Who may judge a table."""
+        judges = alternatives(row.get("judged-by", "owner | holder | receiver"))
+        if NOBODY in judges and len(judges) > 1:
+            raise row.refusal("judged-by", f"{row['decide']}: either nobody judges it, or somebody does")
+        return () if NOBODY in judges else judges
 
     def table_row(self, table: Row, row: Row, *, last: bool) -> m.Row:
         """One row of a table."""
@@ -164,6 +172,7 @@ class Sections(Builder):
             place=row.place,
             says=row.get("says"),
             en=english(row)[0],
+            otherwise=self.otherwise(row, "when"),
         )
 
     def holds(self) -> tuple[m.Hold, ...]:

@@ -15,7 +15,8 @@ from complaints.procedure.limits import parse_limit
 
 NOT_STATED: Final = "not-stated"
 SOFT: Final = "soft "
-Kind = Literal["role", "declared-role", "step", "fact", "form", "item", "case", "name", "hidden"]
+NOBODY: Final = "nobody"
+Kind = Literal["role", "judge", "declared-role", "step", "fact", "form", "item", "case", "name", "hidden"]
 
 
 @dataclass(frozen=True, slots=True)

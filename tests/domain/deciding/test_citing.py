@@ -204,6 +204,28 @@ def test_the_reading_of_a_row_of_a_table() -> None:
     )
 
 
+def test_the_readings_of_the_rows_before_the_one_that_won() -> None:
+    text = """
+facts: [{fact: cost, clause: f, type: number}, {fact: media, clause: f, type: yes-no}]
+decisions:
+- decide: grade
+  of: [1, 2, 3]
+  rows:
+  - {set: 1, clause: 甲, when: {reading: cost >= 10000, or: [cost > 10000], because: b}}
+  - {set: 2, clause: 乙, when: media}
+  - {set: 3, clause: 丙}
+steps: [{part: p, rows: [{close: end, clause: 一, by: cm}]}]
+"""
+    above = given(pack(text, answers={"grade.rows.1.when": "cost > 10000"}))
+    above.when(receive(facts={"cost": 10_000, "media": False})).then_among(
+        event("complaint.graded", to=3, clause=["丙", "desk:grade.rows.1.when"])
+    )
+    above.when(receive(facts={"cost": 10_000, "media": True})).then_among(
+        event("complaint.graded", to=2, clause=["乙", "desk:grade.rows.1.when"])
+    )
+    above.when(receive(facts={"cost": 9_999, "media": False})).then_among(event("complaint.graded", to=3, clause="丙"))
+
+
 def test_that_a_grade_may_fall() -> None:
     case = given(pack(READ, answers={"grade.falls": "yes"}), receive(facts={"media": True, "grave": True}))
     case.when(say(at(0, "10:00"), grave=False)).then_among(

@@ -70,6 +70,25 @@ def test_a_value_that_fits_is_recorded(fact: str, value: Any) -> None:
     )
 
 
+RECEIVED = pack("""
+facts:
+- {fact: is_urgent, clause: f, type: yes-no, by: receiver}
+- {fact: kept_by, clause: g, type: text, by: holder}
+- {fact: cost, clause: h, type: number, by: owner}
+decisions: [{decide: owner, rows: [{set: md, clause: o}]}]
+steps: [{part: p, rows: [{pass: over, clause: 一, by: cm, to: md}, {close: end, clause: 二, by: cm}]}]
+""")
+
+
+def test_whoever_receives_a_case_is_its_receiver_and_holder_as_he_does() -> None:
+    case = given(RECEIVED)
+    case.when(receive("cm", facts={"is_urgent": True, "kept_by": "k"})).then_among(event("complaint.received"))
+    case.when(receive("cm", facts={"cost": 1})).then_rejected("not-your-fact", "h")
+    case.take(receive("cm"))
+    case.when(say(at(0, "10:00"), "md", is_urgent=True)).then_rejected("not-your-fact", "f")
+    case.when(say(at(0, "10:00"), "cm", is_urgent=True)).then_among(event("facts.recorded"))
+
+
 def test_what_follows_from_other_facts_is_not_said() -> None:
     given(KNOWN, receive()).when(say(at(0, "10:00"), serious=True)).then_rejected("no-such-fact", fact="serious")
     given(KNOWN, receive()).when(say(at(0, "10:00"), timely=True)).then_rejected("no-such-fact", fact="timely")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from complaints.commands import CaseCommand
 from complaints.deciding import Others
 from tests.spec import at, command, event, fire, given, pack, receive, record, say
 
@@ -39,6 +40,33 @@ def test_a_round_is_done_or_breached_like_any_step_and_comes_again() -> None:
     case.take(fire(at(3)))
     assert [breach.clock for breach in case.state.breaches] == ["remind"]
     case.when(second).then_among(event("step.opened", period="2026-04", round=2), event("clock.started", due_at=at(33)))
+
+
+def test_a_period_that_ends_as_the_next_begins_has_run_out_first() -> None:
+    daily = pack("""
+facts: [{fact: pending, clause: f, type: yes-no, starts-as: yes}]
+steps:
+- part: p
+  rows:
+  - {do: track, clause: 一, by: cm, round: afternoon}
+  - {do: explain, clause: 二, by: md, when: track.late}
+desk: [{owe: afternoon, clause: d, every: day, by: cm, cases: pending, each: track}]
+""")
+
+    def day(n: int) -> CaseCommand:
+        return command("open-round", at=at(n), step="track", period=f"day {n}", due_at=at(n + 1), owe="afternoon")
+
+    case = given(daily, receive(), day(1))
+    case.when(day(2)).then(
+        event("clock.breached", clock="track", at=at(2), due_at=at(2), by="cm"),
+        event("step.opened", step="explain"),
+        event("step.opened", step="track", period="day 2", round=2),
+        event("clock.started", clock="track", due_at=at(3)),
+        event("step.lapsed", step="explain"),
+    )
+    case.take(record("track", "cm", at(1, "15:00"))).when(day(2)).then(
+        event("step.opened", step="track", period="day 2", round=2), event("clock.started", clock="track", due_at=at(3))
+    )
 
 
 def test_a_round_does_not_open_where_it_does_not_apply() -> None:

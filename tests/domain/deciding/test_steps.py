@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.spec import at, event, given, pack, receive, record, say
+from tests.spec import at, event, fire, given, pack, receive, record, say
 
 CHAIN = pack("""
 facts:
@@ -108,6 +108,19 @@ def test_a_wait_may_count_from_a_fact() -> None:
     case.when(say(at(0, "10:00"), handed_at="2026-03-02T09:30:00+08:00")).then_among(
         event("step.scheduled", step="wait_for_hand", opens_at=at(0, "10:30"))
     )
+
+
+def test_a_step_that_waits_is_scheduled_anew_when_what_its_wait_counts_from_is_corrected() -> None:
+    case = given(CHAIN, receive(facts={"grave": True}), say(at(0, "09:30"), handed_at=at(0, "12:00").isoformat()))
+    later = case.when(say(at(0, "10:00"), handed_at=at(0, "15:00").isoformat()))
+    later.then_among(event("step.scheduled", step="wait_for_hand", opens_at=at(0, "16:00")))
+    case.take(say(at(0, "10:00"), handed_at=at(0, "15:00").isoformat()))
+    case.when(fire(at(0, "13:00"))).then_nothing()
+    case.when(fire(at(0, "16:00"))).then_among(event("step.opened", step="wait_for_hand", at=at(0, "16:00")))
+    case.when(say(at(0, "14:00"), handed_at=at(0, "11:00").isoformat())).then_among(
+        event("step.scheduled", opens_at=at(0, "12:00")), event("step.opened", since=at(0, "12:00"))
+    )
+    case.when(say(at(0, "14:00"), handed_at=at(0, "15:00").isoformat())).then_never(event("step.scheduled"))
 
 
 def test_a_wait_that_is_past_opens_at_once_in_truth_when_it_was_over() -> None:

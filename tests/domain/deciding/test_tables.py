@@ -103,6 +103,22 @@ def test_only_owner_holder_and_receiver_judge_or_whom_the_table_names() -> None:
     )
 
 
+def test_a_table_that_nobody_judges_stands_as_its_rows_decide() -> None:
+    text = """
+facts: [{fact: grave, clause: f, type: yes-no}]
+decisions:
+- decide: kind
+  of: [complaint_item, enquiry]
+  falls: never
+  judged-by: nobody
+  rows: [{set: complaint_item, clause: 甲, when: grave}, {set: enquiry, clause: 乙}]
+steps: [{part: p, rows: [{close: end, clause: 一, by: cm}]}]
+"""
+    case = given(pack(text), receive("cm", facts={"grave": True}))
+    asked = command("judge", "cm", at(0, "10:00"), decide="kind", to="enquiry", reason="r")
+    case.when(asked).then_rejected("not-allowed", "甲", roles=[])
+
+
 def test_a_result_that_the_table_never_gives_is_refused() -> None:
     case = given(FALLS, receive())
     case.when(command("regrade", "front", at(0, "10:00"), grade=9, reason="r")).then_rejected(

@@ -85,7 +85,7 @@ def refusal(text: str, answers: dict[str, Any] | None = None) -> PackRefused | N
 def loads_or_is_refused(data: Any, answers: dict[str, Any] | None = None) -> None:
     text = json.dumps(data, ensure_ascii=False, indent=1)
     if refused := refusal(text, answers):
-        lines = text.splitlines()
+        lines = text.split("\n")  # YAML knows no other end of a line
         assert 1 <= refused.line <= len(lines), refused
         assert 1 <= refused.column <= len(lines[refused.line - 1]) + 1, refused
         assert refused.reason
