@@ -175,19 +175,13 @@ class Reporter:
     async def _cases(self, desk: str, position: int) -> dict[str, Case]:
         """The desk's cases as the log stood before a position."""
         cases: dict[str, Case] = {}
-        after = UUID(int=0)
-        while rows := await self._pool.fetch(
-            "SELECT stream_id FROM es.stream WHERE category = 'complaint' AND desk = $1 AND stream_id > $2 "
-            "ORDER BY stream_id LIMIT $3",
-            desk,
-            after,
-            PAGE,
-        ):
-            for row in rows:
-                after = UUID(bytes=row["stream_id"].bytes)
-                events = await _events_before(self._store, self._opener, after, position)
+        after: UUID | None = None
+        while streams := await self._store.streams(desk, "complaint", after=after, limit=PAGE):
+            after = streams[-1]
+            for stream in streams:
+                events = await _events_before(self._store, self._opener, stream, position)
                 if events:
-                    cases[str(after)] = Case(state=replay(events), ends=clock_ends(events))
+                    cases[str(stream)] = Case(state=replay(events), ends=clock_ends(events))
         return cases
 
 

@@ -244,7 +244,7 @@ class ProduceReport(Command, frozen=True, kw_only=True, tag="produce-report"):
 
 
 class DrawSample(Command, frozen=True, kw_only=True, tag="draw-sample"):
-    """Draws a sample from a population by a seed."""
+    """Draws a sample from a population by a seed. ``included`` is filled in from the desk's cases."""
 
     owe: str
     population: list[str]

@@ -15,6 +15,7 @@ from complaints.commands import (
     CaseCommand,
     ChangePack,
     Command,
+    DrawSample,
     DutyCommand,
     EraseSubject,
     Link,
@@ -24,7 +25,7 @@ from complaints.complaint import Complaint
 from complaints.deciding import Others, claims, decide, decided
 from complaints.desk_view import DeskView, compiled_calendar
 from complaints.desks import DeskViews, no_such_desk
-from complaints.duties import DutyBook, decide_duty, evolve_duty
+from complaints.duties import DutyBook, decide_duty, evolve_duty, included
 from complaints.erasure import Erasures
 from complaints.errors import Rejected, Unknown
 from complaints.events import Event
@@ -118,6 +119,8 @@ class Planner:
         command = timely(command, view.limits, self._now(), imported=False, last_at=loaded.state.last_at)
         view.may_act(command.by.person, command.by.role, command.at)
         procedure = view.procedure
+        if isinstance(command, DrawSample):
+            command = msgspec.structs.replace(command, included=await self._included(view, command))
         entry = Entry(
             meta=_meta(request, command, complaint=DESK, view=view, imported=False),
             fingerprint=request.fingerprint,
@@ -128,6 +131,14 @@ class Planner:
         for event in events:
             state = evolve_duty(state, event)
         return Plan(streams=self._duties, loaded=loaded, events=events, state=state, entry=entry, procedure=procedure)
+
+    async def _included(self, view: DeskView, command: DrawSample) -> list[str]:
+        """Whom the sample includes whatever is drawn, as the desk's cases stand now."""
+        row = view.procedure.desk.get(command.owe)
+        if row is None or row.sample_include is None:
+            return []
+        cases = [loaded.state async for loaded in self._cases.of_desk(view.desk)]
+        return included(row, cases, view.procedure, view.calendar)
 
     # --- cases ---
     async def _of_a_case(

@@ -107,6 +107,12 @@ class EventStore(Protocol):
         """The log from a position on, in order of position."""
         ...
 
+    async def streams(
+        self, desk: str, category: Category, *, after: UUID | None = None, limit: int = 1000
+    ) -> Sequence[UUID]:
+        """The streams of a desk, in order of their ids, from one on."""
+        ...
+
     async def head(self) -> int:
         """The last position; 0 for an empty log."""
         ...

@@ -7,7 +7,7 @@ it asks for a fresh one first.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
@@ -103,6 +103,15 @@ class Streams(Generic[State]):
             # What is in memory was read with a key that has been destroyed since.
             return await self._reloaded(stream_id, desk)
         return self._keep(self._folded(loaded, await self._sealer.unseal(new)))
+
+    async def of_desk(self, desk: str) -> AsyncIterator[Loaded[State]]:
+        """All streams of a desk, as they stand now. What they hold is not kept in memory."""
+        after: UUID | None = None
+        while streams := await self._store.streams(desk, self._category, after=after):
+            after = streams[-1]
+            for stream in streams:
+                records = await self._sealer.unseal(await self._read(stream))
+                yield self._folded(self._nothing(stream, desk), records)
 
     def at_hand(self, stream_id: UUID, desk: str) -> Loaded[State]:
         """The stream as memory has it; one that memory does not know, as if there were none."""

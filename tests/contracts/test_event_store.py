@@ -57,6 +57,17 @@ def append(*names: str, after: Appended | None = None, **fields: Any) -> Append:
     return Append(**(given | fields))
 
 
+async def test_the_streams_of_a_desk_are_told_page_by_page_in_order(store: EventStore) -> None:
+    mine = sorted(uuid4() for _ in range(5))
+    for stream in reversed(mine):
+        await store.append(append(to=stream))
+    await store.append(append(desk="other"))
+    await store.append(append(category="duties"))
+    first = await store.streams("plain", "complaint", limit=3)
+    assert [*first, *await store.streams("plain", "complaint", after=first[-1])] == mine
+    assert await store.streams("nowhere", "complaint") == []
+
+
 async def log_of(store: EventStore, after: int = 0) -> list[StoredEvent]:
     """Every event after a position, page by page."""
     log: list[StoredEvent] = []

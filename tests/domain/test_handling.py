@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -17,7 +18,7 @@ from complaints.desk_events import PersonJoined, WarningSet
 from complaints.desks import DeskView, simulated
 from complaints.duties import DutyBook
 from complaints.errors import CommandReused, RedressError, Unknown, VersionConflict
-from complaints.events import ClockStarted, ComplaintReceived, PackChanged
+from complaints.events import ClockStarted, ComplaintReceived, PackChanged, SampleDrawn
 from complaints.handling import Handled
 from complaints.identity import duties_stream
 from complaints.procedure.library import packs
@@ -478,3 +479,27 @@ async def test_every_outcome_is_told_to_who_watches(world: World) -> None:
         ("fire-timer", "nothing"),
         ("close", "nothing-to-record"),
     ]
+
+
+# --- samples ---
+SURVEYED = pack("""
+facts:
+- {fact: grumbled, type: yes-no, clause: f}
+desk:
+- {owe: survey, every: not-stated, by: md, clause: d, sample: {size: 2, include: grumbled}}
+""")
+
+
+async def test_whoever_a_sample_must_include_comes_from_the_cases_of_the_desk() -> None:
+    world = World(simulated(SURVEYED, DEFAULT_CALENDAR, desk="demo"))
+    await world.send("receive", case(), channel="web", complainant="王五", facts={"grumbled": True})
+    await world.send("receive", case(), channel="web", complainant="李四", facts={"grumbled": False})
+
+    by = Sender(person="mo", role="md")
+    asked: dict[str, Any] = {"population": ["李四", "王五", "赵六", "孙七"], "included": ["孙七"]}
+    handled = await world.send("draw-sample", "desk", by, owe="survey", seed=7, **asked)
+
+    drawn = only(handled.events, SampleDrawn)
+    assert drawn.included == ["王五"]
+    assert len(drawn.drawn) == 2
+    assert "王五" in drawn.drawn

@@ -102,6 +102,20 @@ class PostgresEventStore:
         )
         return [stored(row) for row in rows]
 
+    async def streams(
+        self, desk: str, category: Category, *, after: UUID | None = None, limit: int = 1000
+    ) -> Sequence[UUID]:
+        """The streams of a desk, in order of their ids, from one on."""
+        rows = await self._fetch(
+            "SELECT stream_id FROM es.stream WHERE category = $1 AND desk = $2 AND ($3::uuid IS NULL OR stream_id > $3)"
+            " ORDER BY stream_id LIMIT $4",
+            category,
+            desk,
+            after,
+            limit,
+        )
+        return [UUID(bytes=row["stream_id"].bytes) for row in rows]
+
     async def head(self) -> int:
         """The last position; 0 for an empty log."""
         rows = await self._fetch("SELECT pos FROM es.event WHERE shard = $1 ORDER BY pos DESC LIMIT 1", SHARD)

@@ -60,6 +60,17 @@ class MemoryEventStore:
         )
         return [event for event, _ in zip(chosen, range(limit), strict=False)]
 
+    async def streams(
+        self, desk: str, category: Category, *, after: UUID | None = None, limit: int = 1000
+    ) -> Sequence[UUID]:
+        """The streams of a desk, in order of their ids, from one on."""
+        found = (
+            stream
+            for stream, events in self._streams.items()
+            if events and (events[0].desk, events[0].category) == (desk, category)
+        )
+        return sorted(stream for stream in found if after is None or stream > after)[:limit]
+
     async def head(self) -> int:
         """The last position; 0 for an empty log."""
         return len(self._log)
