@@ -8,13 +8,13 @@ import subprocess
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
-from local_stack.errors import LocalStackError, ProcessFailed
+from local_stack.errors import LocalStackError
 from local_stack.java import find_java
 from local_stack.kafka_jars import kafka_jars
 from local_stack.ports import LOOPBACK, free_port, require_free
 from local_stack.processes import ChildProcess, end, left_over
+from local_stack.server import LocalServer
 
 PORT_SETTING = "REDRESS_KAFKA_PORT"
 STARTED = "Kafka Server started"
@@ -43,11 +43,10 @@ _SETTINGS = {
 }
 
 
-class LocalKafka:
+class LocalKafka(LocalServer):
     """One broker over one folder; topics and offsets survive a stop, a kill and a restart.
 
-    ``settings`` are added to the broker's own, as in ``server.properties``. A context manager: started on entry,
-    stopped on exit.
+    ``settings`` are added to the broker's own, as in ``server.properties``.
     """
 
     NAME = "Kafka"
@@ -61,19 +60,10 @@ class LocalKafka:
         self._formatted = self.data_dir / "formatted"
         self._record = self.data_dir / "kafka.pid"
         self._settings = dict(settings or {})
-        self._child: ChildProcess | None = None
 
     @property
     def bootstrap_servers(self) -> str:
         return f"{LOOPBACK}:{self.port}"
-
-    @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
-
-    @property
-    def running(self) -> bool:
-        return self._child is not None and self._child.running
 
     def start(self) -> None:
         """Starts the broker and returns when it serves; ends first what an earlier crash left running.
@@ -111,18 +101,6 @@ class LocalKafka:
         # The broker says so itself, once it has caught up with its log and its controller lets it serve.
         self._child.wait_until(self._started, seconds=120)
 
-    def stop(self) -> None:
-        """Stops the broker in order; a repeat does nothing."""
-        if self._child:
-            self._child.stop(seconds=30)
-            self._child = None
-
-    def kill(self) -> None:
-        """Ends the broker with SIGKILL, as a power cut would; ``start`` recovers."""
-        if self._child:
-            self._child.kill()
-            self._child = None
-
     def end_left_over(self) -> bool:
         """Stops a broker over this folder that outlived whoever started it; whether there was one."""
         process = left_over(self._record)
@@ -130,30 +108,6 @@ class LocalKafka:
             end(process, seconds=15)
         self._record.unlink(missing_ok=True)
         return process is not None
-
-    def restart(self) -> None:
-        """Stop and start."""
-        self.stop()
-        self.start()
-
-    def exit_code(self) -> int | None:
-        """The code that the broker ended with by itself; None while it runs or was stopped."""
-        return self._child.exit_code() if self._child else None
-
-    def failure(self, why: str) -> ProcessFailed:
-        """The error that names the broker and shows the end of its log."""
-        if self._child is None:
-            return ProcessFailed(self.NAME, why, self.log, [])
-        return self._child.failure(why)
-
-    def __enter__(self) -> LocalKafka:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _started(self) -> bool:
         return self._child is not None and STARTED in self._child.output()

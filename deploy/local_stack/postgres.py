@@ -13,13 +13,13 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 import psutil
 
-from local_stack.errors import LocalStackError, ProcessFailed
+from local_stack.errors import LocalStackError
 from local_stack.ports import LOOPBACK, require_free
 from local_stack.processes import ChildProcess, RunAs, end
+from local_stack.server import LocalServer
 
 USER = "redress"
 DATABASE = "redress"
@@ -37,11 +37,11 @@ _SETTINGS = {
 }
 
 
-class LocalPostgres:
+class LocalPostgres(LocalServer):
     """One server over one folder; what it holds survives a stop, a kill and a restart.
 
     ``data_dir`` holds the cluster, its password and its log. ``settings`` are added to the server's own, as in
-    ``postgresql.conf``. A context manager: started on entry, stopped on exit.
+    ``postgresql.conf``.
     """
 
     NAME = "PostgreSQL"
@@ -53,7 +53,6 @@ class LocalPostgres:
         self._password_file = self.data_dir / "password"
         self._record = self.data_dir / "postgres.pid"
         self._settings = {**_SETTINGS, "port": str(port), **(settings or {})}
-        self._child: ChildProcess | None = None
 
     @property
     def url(self) -> str:
@@ -64,14 +63,6 @@ class LocalPostgres:
         """``postgresql://user:password@127.0.0.1:port/database``; known after the first start."""
         password = self._password_file.read_text().strip()
         return f"postgresql://{USER}:{password}@{LOOPBACK}:{self.port}/{database}"
-
-    @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
-
-    @property
-    def running(self) -> bool:
-        return self._child is not None and self._child.running
 
     def start(self) -> None:
         """Starts the server and returns when it takes connections; ends first what an earlier crash left running.
@@ -103,17 +94,9 @@ class LocalPostgres:
         self._child.start()
         self._child.wait_until(self._takes_connections, seconds=120)
 
-    def stop(self) -> None:
-        """Stops the server in order; a repeat does nothing."""
-        if self._child:
-            self._child.stop(seconds=30)
-            self._child = None
-
     def kill(self) -> None:
         """Ends the server and its workers with SIGKILL, as a power cut would; ``start`` recovers."""
-        if self._child:
-            self._child.kill()
-            self._child = None
+        super().kill()
         for process in self._processes_of_cluster():  # workers that were not below the main process any more
             end(process, with_signal=signal.SIGKILL, seconds=10)
 
@@ -127,30 +110,6 @@ class LocalPostgres:
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
         self._record.unlink(missing_ok=True)
         return bool(left)
-
-    def restart(self) -> None:
-        """Stop and start."""
-        self.stop()
-        self.start()
-
-    def exit_code(self) -> int | None:
-        """The code that the server ended with by itself; None while it runs or was stopped."""
-        return self._child.exit_code() if self._child else None
-
-    def failure(self, why: str) -> ProcessFailed:
-        """The error that names the server and shows the end of its log."""
-        if self._child is None:
-            return ProcessFailed(self.NAME, why, self.log, [])
-        return self._child.failure(why)
-
-    def __enter__(self) -> LocalPostgres:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _takes_connections(self) -> bool:
         # The eighth line of the server's own pid file is its state; pg_ctl waits for the same word.
