@@ -9,12 +9,12 @@ import base64
 import binascii
 from typing import Final, Protocol
 
+from complaints.adapters.problems import Refused
 from complaints.commands import SERVICE_COMMANDS, Sender
 from complaints.desk_keys import Principal
 from complaints.desk_view import SYSTEM
 from complaints.errors import Unknown
 from complaints.identity import EVERY_DESK
-from intake.problems import Refused
 
 OPERATE: Final = "operate"
 IMPLIED: Final = frozenset(("import", "desk"))

@@ -16,11 +16,11 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from typing import Final
 
 from complaints.adapters.database import Backoff
+from complaints.adapters.problems import problem_of
 from complaints.codec import to_json
 from complaints.errors import Transient
 from complaints.events import stored_name
 from intake.commands import Asking, Commands, Parts, Sent, case_of
-from intake.problems import problem_of
 from intake.reading import Limits, json_of, struct_of, too_large
 from intake.schemas import BulkLine, LineDone, LineRefused
 from intake.wanted import Wanted, understood

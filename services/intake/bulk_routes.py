@@ -14,13 +14,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from complaints.adapters.problems import Refused
 from complaints.errors import Malformed
 from intake import cloud_events
 from intake.auth import need_scope
 from intake.bulk import WINDOW, Bulk, InOrder, refused, send
 from intake.commands import Asking, Commands, Parts
 from intake.exchange import JSON, answer_command, asking
-from intake.problems import Refused
 from intake.reading import body_of, check_type, json_of
 from intake.wanted import Wanted, understood
 

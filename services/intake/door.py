@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from complaints.adapters import telemetry
 from complaints.adapters.logs import context
+from complaints.adapters.problems import answer, problem_of
 from complaints.identity import REDRESS_NS
 from intake.auth import Keys, principal_of
 from intake.commands import Asking
 from intake.exchange import ASKING
-from intake.problems import answer, problem_of
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from complaints.adapters.problems import Refused
 from complaints.codec import to_json
 from complaints.identity import command_id
 from intake.commands import Asked, Asking, Sent, done
-from intake.problems import Refused
 from intake.reading import Limits, body_of, check_type, json_of, struct_of
 from intake.schemas import CommandBody
 

@@ -10,13 +10,13 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from complaints.adapters.problems import MEDIA_TYPE, TITLES
 from complaints.commands import COMMAND_TYPES, ENVELOPE, Link
 from complaints.desk_requests import REQUESTS, Changed, DeskChange, OpenDesk
 from intake.bulk_routes import NDJSON
 from intake.cloud_events import BATCH, PREFIX, STRUCTURED
 from intake.commands import CASE_COMMANDS, DESK_COMMANDS, RECEIVE
 from intake.examples import EXAMPLES, OPENING, PERSON_JOINS
-from intake.problems import MEDIA_TYPE, TITLES
 from intake.schemas import (
     BulkLine,
     By,

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from complaints.adapters.problems import Refused
 from complaints.business_time import BusinessCalendar
 from complaints.codec import Recorded, decode, wire
 from complaints.complaint import Complaint, StepState
@@ -25,7 +26,6 @@ from complaints.sla import SlaClock
 from complaints.verdicts import hidden_from
 from intake.auth import need_scope
 from intake.commands import Commands, Parts, no_such_complaint, uuid_of
-from intake.problems import Refused
 from intake.schemas import CaseOut, ClockOut, ClocksOut, HistoryOut, RecordedOut, StepOut
 
 MOST_EVENTS: Final = 1000

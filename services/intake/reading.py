@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
+from complaints.adapters.problems import Refused
 from complaints.errors import Malformed
 from complaints.wire_errors import field_and_rule
-from intake.problems import Refused
 
 MOST_DIGITS: Final = 17
 EXACT: Final = 2**53 - 1

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from complaints.adapters.problems import Problem, answer, of_parameters, unrouted
 from complaints.adapters.telemetry import Health, health_routes
 from ledger.case_routes import CaseRoutes
 from ledger.console.pages import Console
 from ledger.door import API, ASSETS, Door, asking
 from ledger.form_routes import FormRoutes
 from ledger.parts import Parts
-from ledger.problems import Problem, answer
 from ledger.routes import DeskRoutes
-
-CODES = {404: "no-such-route", 405: "no-such-method"}
 
 
 def create_app(parts: Parts, health: Health) -> FastAPI:
@@ -46,17 +42,12 @@ def create_app(parts: Parts, health: Health) -> FastAPI:
             return console.problem(request, problem)
         return answer(problem, instance=request.url.path, correlation_id=str(asking(request).correlation_id))
 
-    async def http_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this
-        code = CODES.get(error.status_code, "refused")
-        return told(request, Problem(status=error.status_code, code=code, detail=str(error.detail)))
+    async def no_route(request: Request, error: Exception) -> Response:
+        return told(request, unrouted(request, error))
 
     async def invalid(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this
-        first: dict[str, Any] = error.errors()[0]
-        field, rule = ".".join(str(part) for part in first["loc"][1:]), str(first["msg"])
-        return told(request, Problem(status=422, code="malformed", detail=f"{field}: {rule}", field=field, rule=rule))
+        return told(request, of_parameters(error))
 
-    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(HTTPException, no_route)
     app.add_exception_handler(RequestValidationError, invalid)
     return app

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from complaints.adapters.problems import Refused
 from complaints.identity import EVERY_DESK
 from ledger.casebook import Past, no_such_complaint, uuid_of
 from ledger.casefile import case_file
@@ -15,7 +16,6 @@ from ledger.door import known
 from ledger.exports import Scope, lines
 from ledger.paging import MOST, USUAL, instant, whole
 from ledger.parts import Parts
-from ledger.problems import Refused
 from ledger.routes import After, Limit, Person, Role, as_json, next_of
 from ledger.viewing import need_desk, viewer
 

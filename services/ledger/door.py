@@ -20,10 +20,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from complaints.adapters.logs import context
+from complaints.adapters.problems import Problem, Refused, answer, problem_of
 from complaints.desk_keys import Principal
 from complaints.errors import Malformed, Unknown
 from complaints.identity import REDRESS_NS
-from ledger.problems import Problem, Refused, answer, problem_of
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ of them gets it when the report is read.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from typing import Any, Final, cast
@@ -20,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from complaints.adapters.cloudevents import event_id
 from complaints.adapters.kafka import CommandRequest, CommandSender
-from complaints.adapters.patience import Patience
+from complaints.adapters.lane import Lane
 from complaints.codec import Recorded, decode
 from complaints.commands import ProduceReport
 from complaints.complaint import replay
@@ -36,7 +35,6 @@ from ledger.files import Opener
 logger = logging.getLogger(__name__)
 
 PAGE: Final = 500
-_LOOK_EVERY: Final = 0.5
 
 
 async def note(connection: AsyncConnection, records: Sequence[Recorded]) -> None:
@@ -62,7 +60,7 @@ async def note(connection: AsyncConnection, records: Sequence[Recorded]) -> None
         )
 
 
-class Reporter:
+class Reporter(Lane):
     """Works out what is noted, the oldest first; several processes share the work, reports of one duty in order."""
 
     def __init__(
@@ -75,34 +73,14 @@ class Reporter:
         sender: CommandSender,
         now: Now,
     ) -> None:
+        super().__init__("ledger.reports")
         self._pool, self._store, self._views, self._opener = pool, store, views, opener
         self._sender, self._now = sender, now
-        self._news = asyncio.Event()
-        self._patience = Patience("ledger.reports")
-
-    def wake(self) -> None:
-        """Something may have been noted."""
-        self._news.set()
-
-    async def run(self) -> None:
-        """Works until it is cancelled."""
-        while True:
-            self._news.clear()
-            await self._patience.until_done(self._work)
-            try:
-                async with asyncio.timeout(_LOOK_EVERY):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
 
     async def caught_up(self) -> bool:
         """Whether every report that is noted has been sent."""
         waits = await self._pool.fetchval("SELECT EXISTS (SELECT FROM ledger.report WHERE sent_at IS NULL)")
         return not waits
-
-    def why_not_ready(self) -> str | None:
-        """None while it works."""
-        return self._patience.trouble
 
     async def _work(self) -> None:
         while await self._produce():

@@ -11,13 +11,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from complaints.adapters.problems import Refused
 from complaints.business_time import BusinessCalendar
 from complaints.complaint import Complaint
 from complaints.desk_keys import ANY, Principal
 from complaints.errors import Unknown
 from complaints.procedure.model import Procedure
 from complaints.verdicts import hidden_from
-from ledger.problems import Refused
 
 COMPLAINANT: Final = "complainant"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 from uuid import UUID
@@ -11,7 +10,7 @@ import asyncpg
 import msgspec
 
 from complaints.adapters.desk_views import LoggedViews
-from complaints.adapters.patience import Patience
+from complaints.adapters.lane import Lane
 from complaints.ports import Now
 from routing import tables
 from routing.answering import Grounds, answer
@@ -19,10 +18,9 @@ from routing.matters import Matters
 from routing.tables import Outgoing
 
 _PORTION: Final = 200
-_LOOK_EVERY: Final = 0.5
 
 
-class Lookout:
+class Lookout(Lane):
     """Looks at cases in portions, each a transaction of its own; several processes share them."""
 
     def __init__(
@@ -34,24 +32,8 @@ class Lookout:
         now: Now,
         send: Callable[[Outgoing], None],
     ) -> None:
+        super().__init__("routing.lookout")
         self._pool, self._views, self._matters, self._now, self._send = pool, views, matters, now, send
-        self._news = asyncio.Event()
-        self._patience = Patience("routing.lookout")
-
-    def wake(self) -> None:
-        """There may be something to look at."""
-        self._news.set()
-
-    async def run(self) -> None:
-        """Looks until it is cancelled."""
-        while True:
-            self._news.clear()
-            await self._patience.until_done(self._look_at_all)
-            try:
-                async with asyncio.timeout(_LOOK_EVERY):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
 
     async def caught_up(self) -> bool:
         """Whether there is nothing to look at now."""
@@ -59,11 +41,7 @@ class Lookout:
             self.wake()
         return not waits
 
-    def why_not_ready(self) -> str | None:
-        """None while it looks."""
-        return self._patience.trouble
-
-    async def _look_at_all(self) -> None:
+    async def _work(self) -> None:
         if not await self._pool.fetchval(_ANYTHING, self._now()):
             return
         while (found := await self._review() or await self._look_at_those_due()) is not None:

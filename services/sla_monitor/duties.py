@@ -7,7 +7,6 @@ are about, so a crash in between sends some of them again and that changes nothi
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ import asyncpg
 
 from complaints.adapters.desk_views import LoggedViews
 from complaints.adapters.kafka import CommandRequest, CommandSender
-from complaints.adapters.patience import Patience
+from complaints.adapters.lane import Lane
 from complaints.commands import ApplyCalendar, OpenRound
 from complaints.desk_view import DeskView
 from complaints.duties import Period, periods, standing
@@ -37,31 +36,14 @@ ASK_AGAIN: Final = timedelta(seconds=60)
 """When a case that was asked to count in a new calendar, and has not answered, is asked again."""
 
 _PORTION: Final = 500
-_LOOK_EVERY: Final = 0.5
 
 
-class DeskLane:
+class DeskLane(Lane):
     """One worker of the desk lane; several processes share the work."""
 
     def __init__(self, *, pool: asyncpg.Pool, sender: CommandSender, views: LoggedViews, now: Now) -> None:
         self._pool, self._sender, self._views, self._now = pool, sender, views, now
-        self._news = asyncio.Event()
-        self._patience = Patience("sla_monitor.desks")
-
-    def wake(self) -> None:
-        """Something may have changed."""
-        self._news.set()
-
-    async def run(self) -> None:
-        """Works until it is cancelled."""
-        while True:
-            self._news.clear()
-            await self._patience.until_done(self._work)
-            try:
-                async with asyncio.timeout(_LOOK_EVERY):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+        super().__init__("sla_monitor.desks")
 
     async def caught_up(self) -> bool:
         """Whether nothing is to be done now."""
@@ -74,10 +56,6 @@ class DeskLane:
         if waits:
             self.wake()
         return not waits
-
-    def why_not_ready(self) -> str | None:
-        """None while it works."""
-        return self._patience.trouble
 
     async def _work(self) -> None:
         while await self._plan() or await self._go_round() or await self._sweep():

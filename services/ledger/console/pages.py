@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
+from complaints.adapters.problems import Problem
 from complaints.codec import builtins
 from complaints.desk_view import DeskView
 from complaints.errors import Malformed, Unknown
@@ -25,7 +26,6 @@ from ledger.door import COOKIE, asking, known
 from ledger.lists import PARTS
 from ledger.paging import USUAL, instant, next_link, whole
 from ledger.parts import Parts
-from ledger.problems import Problem
 from ledger.register import question
 from ledger.viewing import Viewer, need_desk, viewer
 

@@ -9,7 +9,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from complaints.codec import to_json
 from complaints.errors import (
@@ -26,6 +30,8 @@ from complaints.events import Clause
 TYPES: Final = "https://redress.example/problems/"
 MEDIA_TYPE: Final = "application/problem+json"
 
+CODES: Final = {404: "no-such-route", 405: "no-such-method", 406: "not-acceptable"}
+"""What the router itself refuses."""
 FORBIDDEN: Final = frozenset(("not-allowed", "not-your-step", "not-your-fact", "not-your-role"))
 PRECONDITION: Final = "version-conflict"
 CONTENT: Final = frozenset((
@@ -63,7 +69,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rule: str | None = None
     clause: Clause = None
     more: dict[str, Any] = {}
-    retry_after: int | None = None
+    retry_after: int | None = None  # seconds
+    allow: tuple[str, ...] = ()  # the methods that there are
 
     def document(self, **request: Any) -> dict[str, Any]:
         """The document; ``request``: members that name the request."""
@@ -123,6 +130,34 @@ def problem_of(error: Exception) -> Problem:  # noqa: PLR0911 - one arm an error
             return Problem(status=500, code="internal", detail="this was noted; the correlation id finds it")
 
 
+def unrouted(request: Request, error: Exception) -> Problem:
+    """What the router says: no such route, or not with this method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this
+    code, detail = CODES.get(error.status_code, "refused"), str(error.detail)
+    return Problem(
+        status=error.status_code, code=code, detail=detail, allow=_methods(request) if error.status_code == 405 else ()
+    )
+
+
+def _methods(request: Request) -> tuple[str, ...]:
+    """The methods that some route takes at this path."""
+    found = {
+        method
+        for route in request.app.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", ("GET", "HEAD"))  # of a mount: files
+    }
+    return tuple(sorted(found))
+
+
+def of_parameters(error: Exception) -> Problem:
+    """A parameter of the path or the query that cannot be taken."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this
+    first: dict[str, Any] = error.errors()[0]
+    field, rule = ".".join(str(part) for part in first["loc"][1:]), str(first["msg"])
+    return Problem(status=422, code="malformed", detail=f"{field}: {rule}", field=field, rule=rule)
+
+
 def _of_rejected(error: Rejected) -> Problem:
     if error.code == PRECONDITION:
         status = 412
@@ -142,5 +177,7 @@ def answer(problem: Problem, *, instance: str, correlation_id: str) -> Response:
         headers["WWW-Authenticate"] = 'Bearer realm="Redress"'
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
+    if problem.allow:
+        headers["Allow"] = ", ".join(problem.allow)
     document = problem.document(instance=instance, correlation_id=correlation_id)
     return Response(to_json(document), problem.status, headers, media_type=MEDIA_TYPE)
