@@ -107,7 +107,7 @@ def unmet(expectations: Iterable[Line], told: Sequence[Line], world: World, unti
                 if found is None:
                     yield f"{want}: not in what follows line {place}"
                 else:
-                    place = found
+                    place = found + 1
 
 
 def _unlike(kind: str, asked: Line, world: World, until: datetime) -> object:

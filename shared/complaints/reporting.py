@@ -208,9 +208,9 @@ class _Measuring(ABC):
         self.measure, self.scope = measure, scope
 
     def considers(self, case: Case) -> bool:
-        """Whether the case is a complaint, received by the end of the window, and one that the measure is about."""
+        """Whether the case is of its kind, received by the end of the window, and one that the measure is about."""
         state, where, scope = case.state, self.measure.where, self.scope
-        if state.case != "complaint" or state.received_at is None or state.received_at >= scope.window[1]:
+        if state.case != self.measure.case or state.received_at is None or state.received_at >= scope.window[1]:
             return False
         return where is None or scope.names.check(where).on(Glance(state, scope.calendar)) is True
 

@@ -77,7 +77,10 @@ def _beside(procedure: Procedure) -> Iterator[Shown]:
             yield _shown("desk", f"{duty.owe}.report.{n}", duty.clause, f"reports {_measure(measure)}")
     for keep in procedure.retention:
         by = f" by {keep.by}" if keep.by else ""
-        yield quoted("retention", keep.name, keep.clause, f"kept for {keep.for_.text}{by}")
+        since = f" from {keep.from_}" if keep.from_ else ""
+        of = f", of each {keep.case}" if keep.case else ""
+        when = f", when {keep.when.text}" if keep.when else ""
+        yield quoted("retention", keep.name, keep.clause, f"kept for {keep.for_.text}{since}{by}{of}{when}")
     for advice in (c for c in procedure.citations if c.section == "guidance"):
         en = procedure.english.get(advice.says or "")
         what = f"shown at {advice.at}"

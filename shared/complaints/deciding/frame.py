@@ -25,6 +25,7 @@ from complaints.procedure.model import (
     Duty,
     Extension,
     Hold,
+    Keep,
     LimitCase,
     Procedure,
     Regrade,
@@ -104,6 +105,15 @@ class HoldRow:
     until: Check
 
 
+@dataclass(frozen=True, slots=True)
+class KeepRow:
+    """How long a record of this case is kept."""
+
+    keep: Keep
+    when: Check | None
+    start: Start
+
+
 GROUPS: Final = ("tables", "lapses", "openings", "clocks", "holds", "notices")
 
 
@@ -134,6 +144,11 @@ class Frame:
             HoldRow(hold, self.names().maybe(hold.when), self.names().check(hold.until))
             for hold in procedure.holds
             if any(step in self.instances for step in hold.forbids)
+        )
+        self.keeps = tuple(
+            KeepRow(keep, self.names().maybe(keep.when), self._start(keep.from_, None) if keep.from_ else _closing)
+            for keep in procedure.retention
+            if keep.case in (None, case)
         )
         self.notices = tuple(row for row in self.step_rows if row.step.verb == "tell" and _by_system(row.step))
         self._index()
@@ -371,6 +386,10 @@ class Frame:
                 found |= more
             loops[target] = frozenset(found)
         return loops[target]
+
+
+def _closing(sight: Sight) -> datetime | None:
+    return sight.state.closed_at
 
 
 def _by_system(step: Step) -> bool:

@@ -47,7 +47,7 @@ from complaints.events import (
     StepWaived,
 )
 from complaints.past import as_of
-from complaints.procedure.model import Procedure
+from complaints.procedure.model import NOBODY, Procedure
 from complaints.sla import NO_WARNINGS, Warnings
 
 
@@ -167,7 +167,7 @@ class Run:
         role, state = self.by.role, self.state
         new = not state.version
         for name in alternatives:
-            if name in ("anyone", role):
+            if name != NOBODY and name in ("anyone", role):
                 return role
             if (
                 (name == "owner" and state.decided.get("owner") == role)

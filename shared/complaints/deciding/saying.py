@@ -53,7 +53,7 @@ def _check_value(run: Run, fact: Fact, value: FactValue, facts: Mapping[str, Fac
             fits = isinstance(value, int) and not isinstance(value, bool)
         case "time":
             fits = isinstance(value, str) and _is_instant(value)
-        case "choice" if fact.under is not None:
+        case "choice" if fact.under is not None and fact.tree:
             choices = fact.tree.get(str(facts.get(fact.under, run.state.facts.get(fact.under))), ())
             fits = value in choices
         case "choice" if fact.choices:

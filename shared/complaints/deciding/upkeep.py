@@ -14,7 +14,7 @@ from complaints.commands import (
 )
 from complaints.complaint import FRESH
 from complaints.deciding.clocks import AFTER_A_REGRADE, recompute
-from complaints.deciding.frame import StepRow
+from complaints.deciding.frame import KeepRow, StepRow
 from complaints.deciding.lateness import run_out
 from complaints.deciding.look import Look, dated
 from complaints.deciding.recording import record, row_of
@@ -284,31 +284,38 @@ def _count_anew(look: Look, clock: SlaClock) -> None:
 
 # --- erasure ---
 def erase_subject(run: Run, command: EraseSubject) -> None:
-    """Erasure is refused until the time that records must be kept has passed since the case was closed.
+    """Erasure is refused while any row about this case says that its records must be kept.
 
-    Source: the pack language, section 7 (`retention`).
+    Source: the pack language, section 8 (`retention`).
     """
     if command.subject in run.state.erased:
         return
-    closed_at, rows = run.state.closed_at, run.procedure.retention
-    for keep in rows:
+    rows = [row for row in run.frame.keeps if row.when is None or row.when.on(run) is True]
+    for row in rows:
+        keep, since = row.keep, row.start(run)
         if not keep.for_.numbered:
             why = f"how long {keep.name} is kept: the desk must set {keep.name}.for"
             raise Rejected("not-stated", keep.clause, why, place=f"{keep.name}.for")
         until = None
-        if closed_at is not None:
-            until = due_of(keep.for_, closed_at, run.procedure.questions, run.calendar)
+        if since is not None:
+            until = due_of(keep.for_, since, run.procedure.questions, run.calendar)
         if until is None or run.now < until.at:
             data = {"until": until.at.isoformat()} if until is not None else {}
-            clause = run.cite(keep.clause, [f"{keep.name}.for"])
+            clause = run.cite(keep.clause, _kept(row), [row.when])
             raise Rejected("must-be-kept", clause, f"{keep.name} is kept {keep.for_.text}", **data)
-    clause = run.cite(rows[0].clause, [f"{keep.name}.for" for keep in rows]) if rows else None
+    checks = [row.when for row in rows]
+    clause = run.cite(rows[0].keep.clause, [field for row in rows for field in _kept(row)], checks) if rows else None
     run.emit(
         SubjectErased(
             at=run.now,
             clause=clause,
-            rule=rows[0].name if rows else None,
+            rule=rows[0].keep.name if rows else None,
+            inputs=run.looked_at(checks),
             subject=command.subject,
             reason=command.reason,
         )
     )
+
+
+def _kept(row: KeepRow) -> list[str]:
+    return [f"{row.keep.name}.{field}" for field in ("for", "from", "case", "when")]

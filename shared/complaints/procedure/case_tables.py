@@ -102,7 +102,7 @@ FACTS = Table(
         SAYS,
         EN,
         Field("type", "default yes-no", s.TYPE, silent=("choices not-stated",)),
-        Field("by", "only these roles set it", s.either_of("role")),
+        Field("by", "only these roles set it; nobody: its starting value holds in every case", s.either_of("judge")),
         Field("personal", "sealed when it is stored", s.FLAG),
         Field("means", "a condition with a name", s.CONDITION),
         STARTS_AS,

@@ -12,6 +12,7 @@ from complaints.procedure.fields import ANY_SILENCE, CLAUSE, DUTY, EN, NOTE, OWN
 
 _WHERE = Field("where", "the cases that it is about, asked when the report is produced", s.CONDITION)
 _BY = Field("by", "one figure for each value of this", s.name_of("name"))
+_CASE = Field("case", "the kind of case that it is about; default complaint", s.name_of("case"))
 _MEASURED: Final = (
     "received",
     "acknowledged",
@@ -28,7 +29,7 @@ MEASURES: Final = (
         "report",
         "how many",
         ("count",),
-        (key("count", "of what", s.choice(*_MEASURED)), _WHERE, _BY, OWN_CLAUSE),
+        (key("count", "of what", s.choice(*_MEASURED)), _CASE, _WHERE, _BY, OWN_CLAUSE),
         unique=False,
     ),
     Table(
@@ -38,6 +39,7 @@ MEASURES: Final = (
         (
             key("rate", "of what", s.choice(*_MEASURED)),
             Field("of", "in what", s.choice(*_MEASURED), required=True, fixed=True),
+            _CASE,
             _WHERE,
             _BY,
             OWN_CLAUSE,
@@ -48,7 +50,7 @@ MEASURES: Final = (
         "report",
         "what share in time",
         ("on-time",),
-        (key("on-time", "a step, or all", s.NAME), _WHERE, _BY, OWN_CLAUSE),
+        (key("on-time", "a step, or all", s.NAME), _CASE, _WHERE, _BY, OWN_CLAUSE),
         unique=False,
     ),
     Table(
@@ -58,6 +60,7 @@ MEASURES: Final = (
         (
             key("list", "of what", s.choice(*_MEASURED)),
             Field("shows", "the facts shown", s.names_of("name")),
+            _CASE,
             _WHERE,
             _BY,
             OWN_CLAUSE,
@@ -123,8 +126,11 @@ RETENTION = Table(
         CLAUSE,
         SAYS,
         EN,
-        Field("for", "how long, from closing", s.LIMIT, required=True, silent=ANY_SILENCE),
+        Field("for", "how long", s.LIMIT, required=True, silent=ANY_SILENCE),
+        Field("from", "from when; default closing", s.FROM),
         Field("by", "who keeps it", s.either_of("role")),
+        Field("case", "only of cases of this kind; default every kind", s.name_of("case")),
+        Field("when", "only where this is true", s.CONDITION),
         NOTE,
     ),
     unique=False,

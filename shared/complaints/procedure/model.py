@@ -59,6 +59,8 @@ OUTCOMES: Final[Mapping[str, tuple[str, ...]]] = {
     "reopen": ("reopened",),
 }
 MILESTONES: Final = ("acknowledged", "assigned", "resolved", "revisited", "escalated")
+NOBODY: Final = "nobody"
+"""Where a role may stand that none is: what nobody sets or judges."""
 BUILT_IN_ROLES: Final = frozenset(("anyone", "customer", "owner", "receiver", "holder", "system", "next_tier"))
 
 
@@ -332,6 +334,7 @@ class Measure:
     where: Condition | None
     shows: tuple[str, ...]
     row: Mapping[str, Any]  # as the pack writes it
+    case: str = "complaint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,6 +370,9 @@ class Keep:
     clause: Clause
     for_: Limit
     by: str | None
+    from_: str | None = None  # as of a limit; None: closing
+    case: str | None = None  # None: every kind
+    when: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ from complaints.procedure.conditions import IDENTIFIER, KEYWORDS, TYPE_NAMES, Na
 from complaints.procedure.document import Row
 from complaints.procedure.evaluating import ValueType
 from complaints.procedure.fields import Table
-from complaints.procedure.model import BUILT_IN_ROLES, OUTCOMES
+from complaints.procedure.model import BUILT_IN_ROLES, NOBODY, OUTCOMES
 from complaints.procedure.places import Refusals, plain
-from complaints.procedure.shapes import NOBODY, NOT_STATED, Kind, is_silence
+from complaints.procedure.shapes import NOT_STATED, Kind, is_silence
 
 Rows = list[tuple[Row, Table]]
 

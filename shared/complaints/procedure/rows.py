@@ -5,9 +5,10 @@ from __future__ import annotations
 from complaints.procedure import model as m
 from complaints.procedure.building import LENGTHS, Builder, alternatives, english
 from complaints.procedure.document import Row
+from complaints.procedure.model import NOBODY
 from complaints.procedure.naming import choices_of, takes_fact
 from complaints.procedure.places import plain
-from complaints.procedure.shapes import NOBODY, is_silence
+from complaints.procedure.shapes import is_silence
 
 
 class Sections(Builder):
@@ -42,6 +43,8 @@ class Sections(Builder):
         name, kind = row["fact"], row.get("type", "yes-no")
         item = row.get("of")
         span = None
+        if NOBODY in alternatives(row.get("by")) and (row["by"] != NOBODY or "starts-as" not in row):
+            raise row.refusal("by", f"{name}: what nobody sets has a value that it starts as, and that is all")
         if "means" in row and ("within" in row or "type" in row):
             raise row.refusal("means", f"{name} is a condition with a name: yes or no, and nothing else")
         if any(key in row for key in ("within", "from", "until")):
@@ -85,7 +88,7 @@ class Sections(Builder):
         """Choices by the parent's value."""
         kind, parent = plain(row.get("type")), row.get("under")
         if not isinstance(kind, dict):
-            if parent is not None:
+            if parent is not None and not is_silence(kind):
                 raise row.refusal("under", f"{row['fact']}: with 'under' the type is {{parent value: [children]}}")
             return {}
         if parent is None:
@@ -100,6 +103,7 @@ class Sections(Builder):
         made = []
         for row in self.rows("intake"):
             with self.refusals.collect():
+                self.refuse_unsaid(row, "asks")
                 made.append(
                     m.IntakeRow(
                         clause=row.clause,
@@ -113,6 +117,13 @@ class Sections(Builder):
                     )
                 )
         return tuple(made)
+
+    def refuse_unsaid(self, row: Row, key: str) -> None:
+        """Refuses to ask for what nobody may say."""
+        unsaid = {fact["fact"] for fact in self.rows("facts") if fact.get("by") == NOBODY}
+        for n, name in enumerate(row.get(key, ())):
+            if name in unsaid:
+                raise row.refusal(key, f"nobody sets {name}: it cannot be asked for", item=n)
 
     def tables(self) -> tuple[m.Table, ...]:
         made = []
@@ -293,7 +304,17 @@ class Sections(Builder):
                 limit = self.limit(row, "for")
                 if limit.kind not in LENGTHS and limit.numbered:
                     raise row.refusal("for", "a time of keeping is a length: 2 years")
-                made.append(m.Keep(name=row["keep"], clause=row.clause, for_=limit, by=row.get("by")))
+                made.append(
+                    m.Keep(
+                        name=row["keep"],
+                        clause=row.clause,
+                        for_=limit,
+                        by=row.get("by"),
+                        from_=self.start(row),
+                        case=row.get("case"),
+                        when=self.condition(row, "when"),
+                    )
+                )
         return tuple(made)
 
     def guidance(self) -> dict[str, tuple[str, ...]]:

@@ -15,7 +15,6 @@ from complaints.procedure.limits import parse_limit
 
 NOT_STATED: Final = "not-stated"
 SOFT: Final = "soft "
-NOBODY: Final = "nobody"
 Kind = Literal["role", "judge", "declared-role", "step", "fact", "form", "item", "case", "name", "hidden"]
 
 

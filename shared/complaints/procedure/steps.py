@@ -51,6 +51,7 @@ class Steps(Sections):
         verb: m.Verb = next(v for v in VERBS if v in row)
         name, item = str(row[verb]), part.for_each
         self.refuse_contradictions(row, name, verb, item)
+        self.refuse_unsaid(row, "records")
         outcomes = tuple(row.get("outcomes", m.OUTCOMES[verb]))
         back = plain(row.get("back", {}))
         for outcome in back:
@@ -239,6 +240,11 @@ class Steps(Sections):
         kind: MeasureKind = next(k for k in MEASURE_KINDS if k in row)
         if kind == "on-time" and row[kind] not in {"all", *self.naming.steps}:
             raise row.refusal(kind, f"no such step: {row[kind]}; a step, or all")
+        case = row.get("case", "complaint")
+        if kind == "on-time" and row[kind] != "all":
+            of = self.naming.steps[row[kind]][1].get("case", "complaint")
+            if of != case:
+                raise row.refusal(kind, f"{row[kind]} is a step of each {of}, and the figure is about each {case}")
         return m.Measure(
             kind=kind,
             what=row[kind],
@@ -247,6 +253,7 @@ class Steps(Sections):
             where=self.condition(row, "where"),
             shows=tuple(row.get("shows", ())),
             row={key: value for key, value in plain(row).items() if key != "clause"},
+            case=case,
         )
 
     def rounds(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from complaints.errors import PackRefused
 from tests.spec import at, event, given, pack, receive, record, say
 
 KNOWN = pack("""
@@ -68,6 +69,44 @@ def test_a_value_that_fits_is_recorded(fact: str, value: Any) -> None:
     given(KNOWN, receive()).when(say(at(0, "10:00"), **{fact: value})).then_among(
         event("facts.recorded", facts={fact: value}, person="front", clause=None)
     )
+
+
+DESKS = """
+facts:
+- {fact: large_amount, clause: f, type: number, by: nobody, starts-as: not-stated}
+- {fact: amount, clause: g, type: number}
+- {fact: cause, clause: h, type: choices not-stated}
+- {fact: cause2, clause: h, type: choices not-stated, under: cause}
+steps:
+- part: p
+  rows: [{do: ask_md, clause: 一, by: cm, when: amount >= large_amount}, {close: end, clause: 二, by: cm}]
+"""
+
+
+def test_what_nobody_sets_is_the_desks_alone_and_cited() -> None:
+    case = given(pack(DESKS, answers={"large_amount.starts-as": 10_000}))
+    case.when(receive(facts={"large_amount": 5, "amount": 6})).then_rejected("not-your-fact", "f")
+    case.when(receive(facts={"amount": 10_000})).then_among(
+        event("step.opened", step="ask_md", clause=["一", "desk:large_amount.starts-as"])
+    )
+    case.take(receive())
+    case.when(say(at(0, "10:00"), "nobody", large_amount=5)).then_rejected("not-your-fact", "f")
+
+
+def test_a_tree_that_the_text_does_not_print_takes_any_word_until_the_desk_has_drawn_it() -> None:
+    facts = {"cause": "claims", "cause2": "slow"}
+    given(pack(DESKS)).when(receive(facts=facts)).then_among(event("complaint.received"))
+    tree = {"claims": ["slow", "denied"], "staff": ["rude"]}
+    drawn = given(pack(DESKS, answers={"cause.type": ["claims", "staff"], "cause2.type": tree}))
+    drawn.when(receive(facts=facts)).then_among(event("complaint.received"))
+    drawn.when(receive(facts={"cause": "claims", "cause2": "rude"})).then_rejected(
+        "not-a-choice", "h", choices=["slow", "denied"]
+    )
+
+
+def test_a_tree_of_the_desk_grows_from_values_that_the_parent_has() -> None:
+    with pytest.raises(PackRefused, match="cause is never garden"):
+        pack(DESKS, answers={"cause.type": ["claims"], "cause2.type": {"garden": ["slow"]}})
 
 
 RECEIVED = pack("""

@@ -201,6 +201,43 @@ def test_where_the_text_does_not_say_how_long_the_desk_must() -> None:
     )
 
 
+SEVERAL = """
+cases: [{case: shipment, clause: k, title: shipment, opened-by: anyone}]
+facts: [{fact: mifid, clause: f, type: yes-no}]
+steps:
+- part: p
+  rows: [{close: end, clause: 五, by: cm}]
+- part: q
+  case: shipment
+  rows: [{close: arrived, clause: 六, by: cm}]
+retention:
+- {keep: records, clause: r1, for: 1 year, from: received}
+- {keep: dearer_records, clause: r2, for: 2 years, from: received, when: mifid}
+- {keep: papers, clause: r3, for: 3 years, case: shipment}
+"""
+
+
+def test_a_record_is_kept_from_what_the_row_says_in_the_cases_that_it_is_about() -> None:
+    kept = pack(SEVERAL)
+    usual = given(kept, receive(facts={"mifid": False}))
+    usual.when(command("erase-subject", "dpo", at(364), **ERASE)).then_rejected("must-be-kept", "r1")
+    usual.when(command("erase-subject", "dpo", at(366), **ERASE)).then(event("subject.erased", clause="r1"))
+    dearer = given(kept, receive(facts={"mifid": True}))
+    dearer.when(command("erase-subject", "dpo", at(700), **ERASE)).then_rejected("must-be-kept", "r2")
+    dearer.when(command("erase-subject", "dpo", at(740), **ERASE)).then(
+        event("subject.erased", clause="r1", inputs={"mifid": True})
+    )
+
+
+def test_what_is_kept_of_one_kind_of_case_binds_no_other() -> None:
+    kept = pack(SEVERAL)
+    given(kept, receive(), record("end", "cm", at(1))).when(command("erase-subject", "dpo", at(370), **ERASE)).then(
+        event("subject.erased")
+    )
+    shipment = given(kept, receive(case="shipment"), record("arrived", "cm", at(1)))
+    shipment.when(command("erase-subject", "dpo", at(740), **ERASE)).then_rejected("must-be-kept", "r3")
+
+
 def test_erasing_again_changes_nothing_and_without_a_rule_nothing_forbids_it() -> None:
     free = pack("steps: [{part: p, rows: [{close: end, clause: 五, by: cm}]}]\n")
     case = given(free, receive(), command("erase-subject", "dpo", at(1), **ERASE))
