@@ -51,10 +51,10 @@ class Told:
         spent = process_time() - begun
         return spent, json.dumps([*self.story.expectations, *told], default=str)
 
-    def likely(self, mutant: Mutant) -> tuple[bool, float]:
-        """Sorts those first that speak of the row, and of these the shortest."""
+    def likely(self, mutant: Mutant) -> tuple[bool, bool, float]:
+        """Sorts those first that speak of the row, of these those whose desk answers nothing, then the shortest."""
         spent, words = self._run
-        return f'"{mutant.rule.partition(".")[0]}"' not in words, spent
+        return f'"{mutant.rule.partition(".")[0]}"' not in words, bool(self.answers), spent
 
     def misses(self, procedure: Procedure) -> bool:
         """Whether it does not come out by that procedure, or does not run at all."""
