@@ -25,6 +25,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "items": "案件中的事项 · Items within a case",
     "facts": "记录的事项 · What is known of a case",
     "decisions": "判定(级别、承办者等)· What is decided: grade, owner and the like",
+    "clocks": "不由步骤终止的时限 · Limits that no step stops",
     "steps": "步骤 · Steps",
     "holds": "未完成前不得 · What is held, and until when",
     "access": "谁可以、谁不得 · Who may, and who may not",
