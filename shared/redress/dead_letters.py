@@ -1,4 +1,4 @@
-"""``redress dead-letters``: the records that could not be handled; look at them, and have them handled again."""
+"""``redress dead-letters``: records that could not be handled; look at them, try them again, or go on without them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from complaints.adapters.dead_letters import BEHIND, DeadLetters, Letter, schema
 from complaints.adapters.settings import Settings
 from complaints.errors import Malformed, Unknown
 
-app = typer.Typer(no_args_is_help=True, help="Records that could not be handled: list, look, send again.")
+app = typer.Typer(no_args_is_help=True, help="Records that could not be handled: list, look, send again, discard.")
 
 Database = Annotated[
     str | None, typer.Option("--database", metavar="URL", help="The database; REDRESS_DATABASE_URL otherwise.")
@@ -110,6 +110,33 @@ def reinject(
     _say(asyncio.run(work()), json_)
 
 
+@app.command()
+def discard(
+    name: Name,
+    because: Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; it is kept with the letter.")],
+    database: Database = None,
+    json_: AsJson = False,
+) -> None:
+    """Settles a letter that can never be handled; what waits behind it in its stream is handled.
+
+    The service does without that record from then on; the log has it all the same.
+    """
+    schema, number = _parsed(name)
+    if not because.strip():
+        raise Malformed("because", "must say why")
+
+    async def work() -> list[Found]:
+        async with _connection(database) as connection, connection.transaction():
+            if schema not in await schemas(connection):
+                return []
+            return [Found(schema, one) for one in await DeadLetters(schema).discard(connection, number, because)]
+
+    found = asyncio.run(work())
+    if not found:
+        raise Unknown("no-such-letter", f"no letter called {name} waits")
+    _say(found, json_)
+
+
 @asynccontextmanager
 async def _connection(url: str | None) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(asyncpg_url(url or Settings.read().database.url))
@@ -139,7 +166,7 @@ def _table(found: list[Found]) -> Iterator[str]:
     for each in found:
         letter, since = each.letter, f"{each.letter.since:%Y-%m-%d %H:%M}"
         waits = "behind another" if letter.reason == BEHIND else f"{letter.reason}: {letter.detail}"
-        asked = ", asked for" if letter.reinject_at else ""
+        asked = f", discarded: {letter.discarded}" if letter.discarded else ", asked for" if letter.reinject_at else ""
         yield f"{each.name:<16} {letter.consumer:<12} {letter.message.key:<36} {since} {waits}{asked}"
     yield f"{len(found)} letter{'' if len(found) == 1 else 's'}"
 
@@ -156,6 +183,7 @@ def _row(found: Found) -> dict[str, Any]:
         "attempts": letter.attempts,
         "asked_for": letter.reinject_at and letter.reinject_at.isoformat(),
         "settled_at": letter.settled_at and letter.settled_at.isoformat(),
+        "discarded": letter.discarded,
         "topic": message.topic,
         "partition": message.partition,
         "offset": message.offset,

@@ -44,6 +44,32 @@ async def rows(database_url: str, *arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (await redress(database_url, *arguments, "--json")).splitlines()]
 
 
+async def test_a_letter_that_can_never_be_handled_is_discarded_and_its_stream_goes_on(
+    bench: Bench, database_url: str
+) -> None:
+    await bench.happened("a", 1, 1)
+    await bench.send(record(bench.topic, "a", 2, 2, value=b"\xff"))
+    await bench.happened("a", 3, 3)
+    consumer = bench.consumer()
+    async with running(consumer.run()):
+        await until(consumer.caught_up)
+        first, behind = await rows(database_url, "list", "--service", bench.schema)
+        assert "must say why" in await redress(database_url, "discard", first["letter"], "--because", " ", exits=1)
+        gone = await rows(database_url, "discard", first["letter"], "--because", "written by hand, never an event")
+        assert [(row["letter"], row["discarded"]) for row in gone] == [
+            (first["letter"], "written by hand, never an event"),
+            (behind["letter"], None),
+        ]
+
+        async def handled() -> bool:
+            return await bench.effects("a") == [1, 3]
+
+        await until(handled)
+    assert await bench.letters() == []
+    again = await redress(database_url, "discard", first["letter"], "--because", "twice", exits=1)
+    assert "no letter called" in again
+
+
 async def test_a_person_lists_looks_and_has_a_stream_handled_again(bench: Bench, database_url: str) -> None:
     bench.poisonous = {2}
     for version in (1, 2, 3):

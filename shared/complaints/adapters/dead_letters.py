@@ -38,6 +38,7 @@ class Letter:
     attempts: int
     reinject_at: datetime | None
     settled_at: datetime | None
+    discarded: str | None  # why a person settled it without having it handled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +216,25 @@ class DeadLetters:
         )
         return sorted(map(_letter, rows), key=lambda letter: letter.id)
 
+    async def discard(self, connection: asyncpg.Connection, id: int, why: str) -> list[Letter]:
+        """Settles a letter that will never be handled, and asks for what waits behind it; all of them, it first.
+
+        Empty where no letter with this number waits.
+        """
+        rows = await connection.fetch(
+            self._sql(
+                "UPDATE {}.dead_letter SET settled_at = clock_timestamp(), discarded = $2 "
+                "WHERE id = $1 AND settled_at IS NULL RETURNING *"
+            ),
+            id,
+            why,
+        )
+        if not rows:
+            return []
+        (letter,) = map(_letter, rows)
+        behind = letter.message.key and await self.ask(connection, consumer=letter.consumer, key=letter.message.key)
+        return [letter, *(behind or ())]
+
 
 async def schemas(connection: asyncpg.Connection) -> list[str]:
     """The schemas in which consumers keep letters."""
@@ -263,4 +283,5 @@ def _letter(row: asyncpg.Record) -> Letter:
         attempts=row["attempts"],
         reinject_at=row["reinject_at"],
         settled_at=row["settled_at"],
+        discarded=row["discarded"],
     )

@@ -106,7 +106,8 @@ def dead_letter_table(schema: str) -> tuple[str, ...]:
             since timestamptz NOT NULL DEFAULT clock_timestamp(),
             attempts int NOT NULL DEFAULT 1,
             reinject_at timestamptz,
-            settled_at timestamptz
+            settled_at timestamptz,
+            discarded text                      -- why a person settled it without having it handled
         )
         """,
         f"CREATE INDEX dead_letter_open ON {schema}.dead_letter (consumer, topic, key, id) WHERE settled_at IS NULL",
