@@ -46,6 +46,13 @@ class Story:
         return world.run(self.scenario.commands, self.until)
 
 
+def pack_of(name: str) -> str | None:
+    """The shipped pack that a story runs, None where it runs a probe."""
+    with (STORIES / f"{name}.jsonl").open(encoding="utf-8") as file:
+        pack: str = json.loads(next(file))["pack"]
+    return None if (STORIES / "probes" / pack).exists() else pack.removesuffix(".yaml")
+
+
 def story(name: str) -> Story:
     """A story by its name, with the pack and the desk that its head names."""
     file = STORIES / f"{name}.jsonl"

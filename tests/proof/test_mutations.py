@@ -18,7 +18,7 @@ from complaints.errors import PackRefused, RedressError
 from complaints.procedure.library import packs
 from complaints.procedure.model import Procedure
 from redress.simulation import World
-from tests.expectations import NAMES, STORIES, Story, lines, story, unmet
+from tests.expectations import NAMES, Story, lines, pack_of, story, unmet
 from tests.mutations import Mutant, mutants
 
 SHIPPED = sorted(packs())
@@ -26,10 +26,7 @@ SHIPPED = sorted(packs())
 
 def stories_of(pack: str) -> Iterator[Story]:
     """The stories that run a pack."""
-    for name in NAMES:
-        with (STORIES / f"{name}.jsonl").open(encoding="utf-8") as file:
-            if json.loads(next(file))["pack"] == f"{pack}.yaml":
-                yield story(name)
+    return (story(name) for name in NAMES if pack_of(name) == pack)
 
 
 @dataclass
