@@ -28,7 +28,7 @@ from complaints.procedure.loading import load_document
 from complaints.procedure.model import MILESTONES, Procedure
 from complaints.procedure.naming import COUNTED_AS
 from complaints.procedure.places import Refusals, Walk
-from complaints.procedure.shapes import is_silence
+from complaints.procedure.shapes import NOT_STATED, is_silence
 
 Edit = Callable[[Row], None]
 """Takes the rule away; it is given the row as the file has it, its readings not yet settled."""
@@ -111,7 +111,7 @@ def _edits(row: Row, table: Table) -> Iterator[tuple[str, Edit]]:
     if table in c.STEPS:
         yield from _in_a_step(row)
     elif table is c.CLOCKS and _says(row, "within"):
-        yield "without its limit", _silent("within")
+        yield "without its limit", _set("within", NOT_STATED)
     elif table is d.DESK and row.get("holiday") in {"before", "after"}:
         yield "holidays not looked at", _without("holiday")
     elif table is c.ACCESS and "when" in row and row.keys() & {"only", "never", "hide"}:
@@ -126,7 +126,11 @@ CUT: Final[Mapping[str, Sequence[str]]] = {
     "facts": ("by",),
     "desk": ("day", "time", "sample"),
     "forms": ("number",),
-    "other-cases": ("attaches",),
+    "decisions": ("judged-by",),
+    "other-cases": ("attaches", "when", "within"),
+    "report": ("where", "by", "case"),
+    "sample": ("include",),
+    "retention": ("when", "from", "case"),
 }
 """By table: the fields that are rules of their own."""
 
@@ -152,7 +156,7 @@ def _in_a_step(row: Row) -> Iterator[tuple[str, Edit]]:
             begins = ("from",) if key == "wait" and "within" not in row else ()  # it says where the wait begins
             yield f"without {key}", _without(key, *begins)
     if _says(row, "repeats") and "within" not in row:
-        yield "repeated without interval", _silent("repeats")
+        yield "repeated without interval", _set("repeats", NOT_STATED)
     if "milestone" in row and not ("pass" in row and row["milestone"] == "escalated"):
         yield f"no longer {row['milestone']}", _no_milestone
     for outcome in row.get("back", ()):
@@ -191,9 +195,9 @@ def _without(*keys: str) -> Edit:
     return edit
 
 
-def _silent(key: str) -> Edit:
+def _set(key: str, value: str) -> Edit:
     def edit(row: Row) -> None:
-        row[key] = "not-stated"
+        row[key] = value
 
     return edit
 
@@ -281,7 +285,7 @@ WHOLE: Final[Sequence[tuple[Sequence[Table], str, Edit]]] = (
     ((c.CLOCKS,), "never starts", _never("start", "from", "regrade")),
     ((c.INTAKE,), "not for complaints", _of_no_case),
     ((c.QUESTIONS,), "answered otherwise", _otherwise),
-    ((c.FORMS,), "without its fields", _silent("fields")),
+    ((c.FORMS,), "without its fields", _set("fields", NOT_STATED)),
     ((c.FACTS,), "never true", _never("means")),
     ((c.COUNTS,), "never counted", _uncounted),
 )
