@@ -158,7 +158,8 @@ class _Writer:
                 yield from self._breached(event)
             case ComplaintEscalated():
                 told = [*(people.behind(roles_of(event.to)) or people.minders()), *people.watchers()]
-                role = event.to or (self.case.state.holder if self.case.state is not None else None)
+                to = ", ".join(event.to) if isinstance(event.to, list) else event.to
+                role = to or (self.case.state.holder if self.case.state is not None else None)
                 yield from self._tell(told, "escalated", event.step, role=role, tier=event.tier)
             case HoldBroken():
                 yield from self._broken(event, "hold", event.hold)

@@ -100,7 +100,8 @@ def _told(event: Event) -> tuple[str, str, Owes]:  # noqa: PLR0911 - one arm an 
     """What happened, what it is about, and who has to act."""
     match event:
         case ComplaintEscalated():
-            return f"escalated to {event.to} by {event.step}", event.step, event.to
+            to = event.to if isinstance(event.to, str | None) else " and ".join(event.to)
+            return f"escalated to {to} by {event.step}", event.step, event.to
         case ClockBreached():
             return f"{event.clock} was due at {event.due_at.isoformat()} and is not done", event.clock, event.by
         case HoldBroken():

@@ -200,7 +200,7 @@ class Record(Event, frozen=True, kw_only=True, rename={"as_": "as"}):
     reason: str | None = None
     done_at: datetime | None = None
     again: bool = False
-    to: str | None = None  # of a hand-over
+    to: str | list[str] | None = None  # of a hand-over, or of what was told
     holder: str | None = None
     outside: bool = False
     tier: int | None = None

@@ -143,7 +143,8 @@ def test_a_milestone_counts_in_the_window_in_which_it_was_reached(what: str) -> 
 def test_a_measure_is_about_the_kind_of_case_that_it_names() -> None:
     shipments = {"A": case(march(2)), "S": case(march(3), case="shipment"), "T": case(march(4), case="shipment")}
     text = "cases: [{case: shipment, clause: k, title: shipment, opened-by: anyone}]\n"
-    measures = "{count: received}, {count: received, case: shipment}, {list: received, case: shipment, shows: [project]}"
+    of = "received, case: shipment"
+    measures = f"{{count: received}}, {{count: {of}}}, {{list: {of}, shows: [project]}}"
     row = f"{{owe: report, every: month, covers: previous month, by: md, clause: d, report: [{measures}]}}"
     figures, _ = report(pack(f"{text}{FACTS}{STEPS}desk:\n- {row}\n"), shipments)
     assert [figure["is"] for figure in figures] == [1, 2, [{"complaint": "S"}, {"complaint": "T"}]]

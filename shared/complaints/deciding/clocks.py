@@ -240,17 +240,29 @@ def recompute(
 
 
 def _follow_fact(look: Look, clock: SlaClock) -> bool:
-    """The date that the case itself brings is another one."""
-    limit = look.limit
-    if limit is None or limit.fact is None or clock.case is None:
+    """The date that the case itself brings, or the one from which it counts, is another one."""
+    limit, start = look.limit, _corrected(look, clock)
+    if limit is None or clock.case is None or (limit.fact is None and start == clock.from_):
         return False
-    due = look.due(limit, clock.from_)
+    due = look.due(limit, start)
     if (due.at if due is not None else None) == clock.due_at:
         return False
     case = look.row.cases[clock.case][1]
-    clause = look.run.cite(case.clause or look.row.clause, within(case))
-    recompute(look, clock, limit, clock.from_, place=clock.case, clause=clause)
+    clause = look.cite(case.clause or look.row.clause, None, ["from"] if start != clock.from_ else [])
+    recompute(look, clock, limit, start, place=clock.case, clause=look.run.cite(clause, within(case)))
     return True
+
+
+def _corrected(look: Look, clock: SlaClock) -> datetime:
+    """What the clock counts from: where that was a fact's earlier value, the present one."""
+    said = look.row.starts_with
+    if said is None or clock.from_ not in (_instant(value) for _, value in look.run.state.history.get(said, ())[:-1]):
+        return clock.from_
+    return _counts_from(look) or clock.from_
+
+
+def _instant(value: object) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else None
 
 
 def _changed(look: Look, checks: Iterable[Check | None], after: datetime) -> datetime | None:

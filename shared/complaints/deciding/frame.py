@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from complaints.business_time import BusinessCalendar
-from complaints.complaint import Complaint
+from complaints.complaint import Complaint, item_fact
 from complaints.deciding.citing import Citations
 from complaints.deciding.sight import Check, Glance, Item, Names, Sight, any_item, clock_key, good
 from complaints.events import Clause
@@ -72,6 +72,7 @@ class Timed:
     regrade: Regrade | None
     start: Start | None  # None: its opening
     from_: str | None  # as the pack writes it
+    starts_with: str | None  # of a limit from a fact: the name under which its history stands
     item: Item | None
     after_close: bool
 
@@ -232,6 +233,7 @@ class Frame:
             regrade=step.regrade,
             start=self._start(step.from_, step.item) if step.from_ is not None else None,
             from_=step.from_,
+            starts_with=self._said(step.from_, step.item),
             item=step.item,
             after_close=self._stands_after_close(step.name),
         )
@@ -257,6 +259,7 @@ class Frame:
             regrade=clock.regrade,
             start=self._start(clock.from_ or "received", None),
             from_=clock.from_,
+            starts_with=self._said(clock.from_, None),
             item=None,
             after_close=False,
         )
@@ -276,6 +279,14 @@ class Frame:
             return step.at if ended else None
 
         return start
+
+    def _said(self, from_: str | None, item: Item | None) -> str | None:
+        """The name under which the history of the fact stands that a limit counts from."""
+        if from_ is None or not from_.startswith("fact "):
+            return None
+        fact = from_.removeprefix("fact ")
+        mine = item is not None and fact in self.procedure.facts and self.procedure.facts[fact].of == item[0]
+        return item_fact(fact, "#".join(item)) if item is not None and mine else fact
 
     def instant(self, fact: str, item: Item | None) -> Start:
         """A fact of type time as an instant; None while it is not known."""

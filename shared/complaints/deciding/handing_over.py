@@ -1,6 +1,6 @@
-"""Hand-overs: to whom a case goes, and whether it rises with that.
+"""Hand-overs: to whom a case goes, and whether it rises with that; and to whom something is told.
 
-Source: the pack language, section 1 (`pass`, `to`).
+Source: the pack language, section 2 (`pass`, `tell`, `to`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,27 @@ def handed_over(run: Run, row: StepRow, wanted: str | None) -> tuple[dict[str, A
     role = run.procedure.roles.get(to)
     more: dict[str, Any] = {"to": to, "holder": to, "outside": role is not None and role.outside}
     return (more | {"tier": role.tier if role is not None else None}) if up else more, up
+
+
+def told_to(run: Run, row: StepRow, wanted: str | None) -> str | list[str] | None:
+    """To whom something was told: everybody whom the row names, each by his own role; of alternatives the one named.
+
+    Raises:
+        Rejected: somebody else is named.
+    """
+    if not row.step.to:
+        return None
+    written = row.step.to_text
+    groups = [text.split(" | ") for text in ([written] if isinstance(written, str) else written or [])]
+    known = {name: n for n, group in enumerate(groups) for role in group for name in (role, _named(run, role))}
+    if wanted is not None and wanted not in known:
+        choices = list(dict.fromkeys(_named(run, role) for group in groups for role in group))
+        raise Rejected("to-whom", row.step.clause, f"{row.name} is told to {' or '.join(choices)}", choices=choices)
+    told = [
+        _named(run, wanted) if wanted is not None and known[wanted] == n else " | ".join(_named(run, r) for r in group)
+        for n, group in enumerate(groups)
+    ]
+    return told[0] if isinstance(written, str) else told
 
 
 def rises(run: Run, to: tuple[str, ...]) -> bool:

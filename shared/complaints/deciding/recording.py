@@ -16,11 +16,11 @@ from typing import Any, Final
 from complaints.commands import RecordStep, Sender, StepData, WaiveStep
 from complaints.complaint import FRESH, StepState
 from complaints.deciding.frame import StepRow
-from complaints.deciding.handing_over import handed_over
+from complaints.deciding.handing_over import handed_over, told_to
 from complaints.deciding.loops import go_back
 from complaints.deciding.run import Run
 from complaints.deciding.saying import check_facts
-from complaints.deciding.settling import DECISIONS, applies, settle, waits_for
+from complaints.deciding.settling import DECISIONS, applies, open_in_time, settle, waits_for
 from complaints.deciding.sight import Actor
 from complaints.errors import Rejected
 from complaints.events import (
@@ -174,6 +174,7 @@ def waive(run: Run, command: WaiveStep) -> None:
 
 # --- may it be recorded? ---
 def _examined(run: Run, row: StepRow, done_at: datetime | None, *, happened: bool) -> Act:
+    open_in_time(run, row)
     act = Act(run, row, run.state.steps.get(row.name, FRESH), happened, done_at if done_at is not None else run.now)
     _check_moment(act)
     _check_holds(act)
@@ -346,6 +347,8 @@ def _event(act: Act, command: StepData, role: str, outcome: str, facts: Facts, *
         more, up = handed_over(run, row, command.to)
         if up:
             kind = ComplaintEscalated
+    elif step.verb == "tell":
+        more = {"to": told_to(run, row, command.to)}
     if over and good and step.milestone is not None:
         fields.append("milestone")
         kind = MILESTONE_EVENTS[step.milestone]

@@ -172,8 +172,18 @@ def waits_for(run: Run, row: StepRow) -> list[str]:
 
 
 def _open(run: Run, place: int) -> bool:
+    return _opens(run, run.frame.step_rows[place])
+
+
+def open_in_time(run: Run, row: StepRow) -> None:
+    """A step whose wait is over at this very instant opens before the act: a wait says *not before*."""
+    state = run.state.steps.get(row.name, FRESH)
+    if state.state == "waiting" and state.opens_at is not None and state.opens_at <= run.now:
+        _opens(run, row)
+
+
+def _opens(run: Run, row: StepRow) -> bool:
     """A step opens when its conditions are true, every `after` is good and `wait` is past."""
-    row = run.frame.step_rows[place]
     step, state = row.step, run.state.steps.get(row.name, FRESH)
     if state.state != "waiting" or step.round is not None:
         return False

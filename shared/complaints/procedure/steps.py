@@ -269,6 +269,9 @@ class Steps(Sections):
                         raise row.refusal(
                             "round", f"{opener} opens {duties[opener].get('each', 'no step')}, not {name}"
                         )
+                    for key in ("wait", "within"):
+                        if key in row:
+                            raise row.refusal_of_key(key, f"{name}: its round opens it, and its period is its limit")
                     if "for-each" in part:
                         raise row.refusal(
                             "round", f"{name} belongs to each {part['for-each']}; a round opens steps of cases"

@@ -158,6 +158,50 @@ def test_a_limit_that_is_a_fact_follows_the_fact() -> None:
 
 
 # --- learned or changed ---
+FOUND = pack("""
+facts:
+- {fact: found_at, clause: f, type: time}
+- {fact: grave, clause: g, type: yes-no, starts-as: no}
+steps:
+- part: p
+  rows:
+  - {do: answer, clause: 一, by: cm, within: 4 h elapsed, from: fact found_at}
+  - do: hurry
+    clause: 二
+    by: cm
+    from: fact found_at
+    regrade: restart
+    when: grave
+    within: 5 h elapsed
+  - {close: end, clause: 三, by: cm}
+""")
+
+
+def test_a_limit_that_counts_from_a_fact_follows_its_correction() -> None:
+    case = given(FOUND, receive(), say(at(0, "10:00"), found_at=at(0, "09:00").isoformat()))
+    case.when(say(at(0, "10:30"), found_at=at(0, "10:15").isoformat())).then_among(
+        event(
+            "clock.recomputed",
+            clock="answer",
+            was=at(0, "13:00"),
+            due_at=at(0, "14:15"),
+            from_=at(0, "10:15"),
+            clause="一",
+        )
+    )
+    case.when(say(at(0, "10:30"), found_at=at(0, "09:00").isoformat())).then_never(event("clock.recomputed"))
+    case.take(say(at(0, "10:30"), found_at=at(0, "10:15").isoformat()))
+    case.when(fire(at(0, "13:30"))).then_nothing()
+
+
+def test_a_limit_that_a_change_has_restarted_does_not_follow_what_it_counted_from_before() -> None:
+    case = given(FOUND, receive(), say(at(0, "10:00"), found_at=at(0, "09:00").isoformat(), grave=False))
+    case.take(say(at(0, "11:00"), grave=True))
+    assert case.state.clocks["hurry"].from_ == at(0, "11:00")
+    case.take(say(at(0, "11:30"), found_at=at(0, "09:30").isoformat()))
+    assert case.state.clocks["hurry"].from_ == at(0, "11:00")
+
+
 def test_a_limit_whose_row_is_learned_late_counts_from_its_stated_start() -> None:
     given(BASIC, receive()).when(say(at(0, "09:30"), grave=True)).then_among(
         event("clock.started", clock="hurry", from_=at(), due_at=at(0, "10:00"), regrade=None)

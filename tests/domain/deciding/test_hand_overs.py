@@ -181,6 +181,36 @@ def test_what_is_said_with_any_other_hand_over_stands_in_its_record() -> None:
     )
 
 
+TOLD = pack("""
+decisions:
+- {decide: owner, rows: [{set: md, clause: o}]}
+steps:
+- part: p
+  rows:
+  - {tell: both, clause: 一, by: cm, to: [gm, owner]}
+  - {tell: either, clause: 二, by: cm, to: md | gm}
+  - {tell: answer, clause: 三, by: cm, to: customer}
+  - {tell: notice, clause: 四, by: cm}
+  - {tell: all_of_them, clause: 五, by: cm, to: [customer, md | gm]}
+  - {close: end, clause: 六, by: cm}
+""")
+
+
+def test_a_record_of_what_was_told_says_to_whom() -> None:
+    case = given(TOLD, receive())
+    for step, to in (("both", ["gm", "md"]), ("either", "md | gm"), ("answer", "customer"), ("notice", None)):
+        case.when(record(step, "cm", at(0, "10:00"))).then_among(event("notice.given", step=step, to=to, holder=None))
+
+
+def test_of_alternatives_the_sender_names_the_one_whom_he_told() -> None:
+    case = given(TOLD, receive())
+    case.when(record("either", "cm", at(0, "10:00"), to="gm")).then_among(event("notice.given", to="gm"))
+    case.when(record("all_of_them", "cm", at(0, "10:00"), to="gm")).then_among(
+        event("notice.given", to=["customer", "gm"])
+    )
+    case.when(record("either", "cm", at(0, "10:00"), to="cm")).then_rejected("to-whom", "二", choices=["md", "gm"])
+
+
 def test_nothing_is_said_by_a_hand_over_that_is_refused() -> None:
     case = given(RESPONSIBLE, receive())
     before = case.state

@@ -131,6 +131,16 @@ def test_a_wait_that_is_past_opens_at_once_in_truth_when_it_was_over() -> None:
     )
 
 
+def test_an_act_at_the_very_instant_at_which_a_wait_is_over_is_none_too_early() -> None:
+    case = given(CHAIN, receive(facts={"grave": True}), say(at(0, "09:30"), handed_at=at(0, "12:00").isoformat()))
+    told = record("wait_for_hand", "gm", at(0, "13:00"))
+    case.when(told).then_among(
+        event("step.opened", step="wait_for_hand", at=at(0, "13:00")), event("notice.given", step="wait_for_hand")
+    )
+    case.when(record("wait_for_hand", "gm", at(0, "12:59"))).then_rejected("step-not-open")
+    case.when(record("wait_for_hand", "cm", at(0, "13:00"))).then_rejected("not-your-step")
+
+
 def test_closing_lapses_what_is_open_but_opens_what_comes_after_a_close() -> None:
     case = given(CHAIN, receive(facts={"grave": True}), record("look", "cm", at(0, "10:00")))
     closed = case.when(record("end", "cm", at(0, "11:00")))
