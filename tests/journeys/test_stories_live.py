@@ -1,7 +1,8 @@
-"""Every story of the shipped packs through the live services: the history is the one that `redress simulate` tells.
+"""Complete stories of every shipped pack through the live services: the history is the one that is simulated.
 
-All stories run side by side, each at a desk of its own, under one time that is moved by hand. A story's desk opens at
-the midnight before its first command, with the story's answers, the usual calendar, and nobody in the directory.
+`chosen.py` says which they are. All of them run side by side, each at a desk of its own, under one time that is moved
+by hand. A story's desk opens at the midnight before its first command, with the story's answers, the usual calendar,
+and nobody in the directory.
 
 A story as it is written says also what the system does. Live, the system does that itself: such lines are left out, and
 `redress simulate --system` is what the live history is held to. Complainants have an address, so that the system can
@@ -29,12 +30,14 @@ from complaints.codec import DESK, builtins, to_json, wire, wire_event
 from complaints.commands import Command, Receive
 from complaints.desks import simulated as simulated_desk
 from complaints.identity import duties_stream
+from complaints.procedure.library import packs
 from redress.simulation import Happened, World
 from redress.simulation import Refused as Rejection
-from tests.expectations import NAMES, STORIES, Story, story
+from tests.expectations import STORIES, Story, story
+from tests.journeys.chosen import chosen, named
 from tests.journeys.live import Live, Refused, running
 
-SHIPPED: Final = [name for name in NAMES if name.startswith(("00-", "04-", "15-", "19-"))]
+LIVE: Final = chosen()
 
 SYSTEM: Final = "system"
 
@@ -46,7 +49,7 @@ OF_ANOTHER_SERVICE: Final = frozenset(("notice.delivered", "notice.failed", REPO
 
 CONTACT: Final = {"email": "customer@somewhere.example"}
 
-OF_THE_RECORD: Final = {"complaint.received": ("calendar", "desk_version", "subject")}
+OF_THE_RECORD: Final = dict.fromkeys(("complaint.received", "case.received"), ("calendar", "desk_version", "subject"))
 """What only a log knows: which version of the desk it was, and a pseudonym that needs a key."""
 
 
@@ -113,7 +116,7 @@ async def told(
     database_url: str, kafka_bootstrap_servers: str, topic_prefix: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, Telling]:
     """Every story, told."""
-    tellings = [telling(name) for name in SHIPPED]
+    tellings = [telling(name) for name in LIVE]
     async with running(
         database_url=database_url,
         kafka_bootstrap_servers=kafka_bootstrap_servers,
@@ -250,7 +253,13 @@ def _fact(line: Mapping[str, Any]) -> Fact:
 
 
 # --- the tests ---
-@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_pack_is_told_live_and_every_story_that_is_named_runs_one() -> None:
+    told = {story(name).procedure.id for name in LIVE}
+    assert told == set(packs())
+    assert {story(name).procedure.id for name in named()} <= set(packs())
+
+
+@pytest.mark.parametrize("name", LIVE)
 def test_a_story_has_the_same_history_live_as_simulated(name: str, told: Mapping[str, Telling]) -> None:
     one = told[name]
     world = simulated(one)
@@ -259,13 +268,13 @@ def test_a_story_has_the_same_history_live_as_simulated(name: str, told: Mapping
         assert _compared(one.happened[label]) == _compared(expected(world, label))
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", LIVE)
 def test_a_desk_owes_the_same_live_as_simulated(name: str, told: Mapping[str, Telling]) -> None:
     one = told[name]
     assert _compared(one.happened[DESK]) == _compared(expected(simulated(one), DESK))
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", LIVE)
 def test_what_is_refused_simulated_is_refused_live_for_the_same_reason(name: str, told: Mapping[str, Telling]) -> None:
     one = told[name]
     entries = [entry for entry in simulated(one).entries if isinstance(entry, Rejection)]
