@@ -7,6 +7,7 @@ from typing import Any
 
 from complaints.events import Clause
 from complaints.procedure.model import (
+    OUTCOMES,
     UNSET,
     Bar,
     ClockRow,
@@ -41,6 +42,7 @@ def rows_of(procedure: Procedure) -> Iterator[Shown]:
         yield _shown("questions", question.name, question.clause, f"{question.asks} {question.answer}")
     yield from _people_and_channels(procedure)
     for table in procedure.tables:
+        yield _shown("decisions", table.decide, None, _table(table))
         for row in table.rows:
             yield _shown("decisions", row.place, row.clause, decided(table, row), says=row.says, en=row.en)
     for clock in procedure.clocks.values():
@@ -158,6 +160,13 @@ def _intake(row: IntakeRow) -> str:
     return "; ".join(parts)
 
 
+def _table(table: Table) -> str:
+    values = f"{', '.join(map(str, table.of))}, the first the most serious" if table.of else "values without order"
+    falls = {"yes": "may fall", "never": "only a person lowers it", "not-stated": "falls: not stated, so it only rises"}
+    judged = f"judged by {_any(table.judged_by)}" if table.judged_by else "judged by nobody"
+    return "; ".join([values, *([falls[table.falls]] if table.of else []), judged])
+
+
 def decided(table: Table, row: Row) -> str:
     """What a row of a table decides, and when."""
     value = f"the fact {row.fact}" if row.fact else str(row.set)
@@ -193,6 +202,15 @@ def _step(step: Step) -> str:
     parts += [f"paused while {step.pause.text}"] if step.pause is not None else []
     parts += [f"{step.extend.to.text} when {step.extend.when.text}"] if step.extend is not None else []
     parts += [f"records {', '.join(step.records)}"] if step.records else []
+    parts += [f"on {step.form}" + (", all of it" if step.complete else "")] if step.form else []
+    parts += [f"by {step.people} persons"] if step.people > 1 else []
+    parts += [f"only {_any(step.medium)}"] if step.medium else []
+    parts += [f"ends as {_any(step.outcomes)}"] if step.outcomes != OUTCOMES[step.verb] else []
+    parts += (
+        [f"again every {step.repeats.text}" if step.repeats.numbered else "again and again"] if step.repeats else []
+    )
+    parts += [f"opened by each {step.round}"] if step.round else []
+    parts += [f"leaves out {', '.join(step.leaves)}"] if step.leaves else []
     parts += [f"{outcome} leads back to {first}" for outcome, first in step.back.items()]
     parts += [f"the case is then {step.milestone}"] if step.milestone else []
     return "; ".join(parts)
@@ -237,7 +255,8 @@ def _measure(measure: Measure) -> str:
     }[measure.kind]
     by = f", by {measure.by}" if measure.by else ""
     where = f", where {measure.where.text}" if measure.where is not None else ""
-    return f"{told}{by}{where}"
+    case = f", of each {measure.case}" if measure.case != "complaint" else ""
+    return f"{told}{case}{by}{where}"
 
 
 def _hold(hold: Hold) -> str:
@@ -259,5 +278,8 @@ def _duty(duty: DutyRow) -> str:
     parts = [f"{_any(duty.by)} {DUTIES[duty.duty]}owes it every {duty.every}{day}{time}"]
     parts += [f"to {', '.join(duty.to)}"] if duty.to else []
     parts += [f"covers {duty.covers}"] if duty.report else []
+    size = "any number" if duty.sample_size is None else str(duty.sample_size)
+    parts += [f"draws a sample of {size}"] if duty.has_sample else []
+    parts += [f"first those where {duty.sample_include.text}"] if duty.sample_include is not None else []
     parts += [f"opens {duty.each} in each case when {duty.cases.text}"] if duty.each and duty.cases is not None else []
     return "; ".join(parts)

@@ -128,7 +128,10 @@ def test_loops_tell_what_an_outcome_opens_again() -> None:
 
 def test_show_reads_a_pack_to_its_process_owner() -> None:
     rows = {row["rule"]: row for row in lines("show", str(WHOLE))}
-    assert rows["register"]["what"] == "receiver or service fill; within 1 h from received; records number"
+    assert (
+        rows["register"]["what"]
+        == "receiver or service fill; within 1 h from received; records number; on book, all of it"
+    )
     assert rows["register"]["says"] == "受理人应当在一小时内填写登记表…并编号"
     assert rows["register"]["en"] == "fill in the register within an hour and number it"
     assert rows["grade.rows.3"]["what"] == "grade is c otherwise"

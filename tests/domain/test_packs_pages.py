@@ -10,11 +10,12 @@ from typer.testing import CliRunner
 
 from complaints.procedure.library import clauses_of, open_pack, packs
 from redress.packs import app
-from redress.packs_page import page
+from redress.packs_page import index, page
 from redress.packs_picture import picture
 from tests.domain.procedure.packfiles import whole
 
 SHIPPED = sorted(packs())
+PAGES = Path(__file__).parents[2] / "docs" / "packs"
 RUNNER = CliRunner()
 
 TEXT = r'"[^"\n]+"'
@@ -66,6 +67,17 @@ def test_the_page_of_a_pack_has_the_words_of_every_row_and_every_place_that_the_
     assert [c.rule for c in procedure.citations if plain(c.clause) not in text] == []
     assert [place for place in procedure.places if f"`{place}`" not in text] == []
     assert [issue for _, issue in procedure.notes if plain(issue) not in text] == []
+
+
+@pytest.mark.parametrize("pack", SHIPPED)
+def test_the_page_of_a_pack_is_current(pack: str) -> None:
+    assert (PAGES / f"{pack}.md").read_text(encoding="utf-8") == page_of(pack), "redress packs pages --write docs/packs"
+
+
+def test_there_are_no_other_pages() -> None:
+    there = sorted(file.name for file in PAGES.glob("*.md"))
+    assert there == sorted(["README.md", *(f"{pack}.md" for pack in SHIPPED)])
+    assert (PAGES / "README.md").read_text(encoding="utf-8") == index(open_pack(pack) for pack in packs())
 
 
 def plain(text: str) -> str:
