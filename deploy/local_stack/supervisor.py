@@ -8,7 +8,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -53,6 +55,7 @@ Prepare = Callable[[Running], Awaitable[None]]
 Demo = Callable[[Running], Awaitable[Sequence[str]]]
 """Puts something into a system that is up; answers with commands that a newcomer can try."""
 Say = Callable[[str], None]
+at_once: Final[Say] = partial(print, flush=True)  # whoever reads it through a pipe or a file waits for it, too
 
 
 async def run(
@@ -61,7 +64,7 @@ async def run(
     prepare: Prepare | None = None,
     demo: Demo | None = None,
     services: Sequence[Service] | None = None,
-    say: Say = print,
+    say: Say = at_once,
 ) -> int:
     """Runs the system until SIGINT or SIGTERM, or until a part of it ends; returns the exit code of the command.
 
@@ -84,7 +87,7 @@ async def run(
     return 0
 
 
-def down(settings: StackSettings, *, say: Say = print) -> int:
+def down(settings: StackSettings, *, say: Say = at_once) -> int:
     """Stops the system of this data folder from another terminal, also what is left of one that was killed."""
     if supervisor := left_over(_record(settings.data_dir)):
         end(supervisor, seconds=120)

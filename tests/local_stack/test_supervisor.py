@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -165,6 +166,14 @@ def test_two_servers_on_one_port_are_refused(settings: StackSettings) -> None:
         LocalStackError, match=f"REDRESS_INTAKE_PORT and REDRESS_LEDGER_PORT are both {same.intake_port}"
     ):
         same.check_ports_differ()
+
+
+def test_what_it_says_reaches_a_pipe_at_once() -> None:
+    program = "from local_stack.supervisor import at_once; at_once('Redress is running'); input()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"Redress is running\n"
+        child.communicate(b"\n")
 
 
 async def test_a_second_run_over_the_same_data_is_refused_and_disturbs_nothing(
