@@ -50,9 +50,8 @@ def adopted(ground: Ground, asked: AdoptPack, pack: AdoptedPack) -> PackAdopted:
             f"{pack.id} version {pack.version} is in force with other content; a changed pack needs another version",
             digest=before.digest,
         )
-    compiled(
-        pack, ground.view.answers if asked.answers is None else asked.answers
-    )  # refused here, not when a case comes
+    answers = ground.view.answers if asked.answers is None else asked.answers
+    _all_answered(compiled(pack, answers))  # refused here, not when a case comes
     return PackAdopted(at=ground.at, pack=pack.id, pack_version=pack.version, digest=pack.digest, answers=asked.answers)
 
 
@@ -71,10 +70,17 @@ def withdrawn(ground: Ground, asked: AnswerWithdrawn) -> AnswerWithdrawn:
     """The desk says nothing any more where it had answered."""
     if asked.place not in ground.view.answers:
         raise Rejected("no-such-answer", None, f"the desk has not answered {asked.place}", place=asked.place)
-    _with_answers(
-        ground, {place: value for place, value in ground.view.answers.items() if place != asked.place}, "place"
-    )
+    left = {place: value for place, value in ground.view.answers.items() if place != asked.place}
+    _all_answered(_with_answers(ground, left, "place"))
     return asked
+
+
+def _all_answered(procedure: Procedure) -> None:
+    """A text may ask for a limit and leave it to the organisation to set it: then the desk must have."""
+    if procedure.unanswered:
+        first = procedure.places[procedure.unanswered[0]]
+        why = f"the desk must answer {', '.join(procedure.unanswered)} before it opens"
+        raise Rejected("not-stated", first.clause, why, places=list(procedure.unanswered))
 
 
 def _place(ground: Ground, name: str) -> Any:

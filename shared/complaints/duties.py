@@ -15,6 +15,7 @@ from typing import Final, Literal, assert_never
 import msgspec
 from msgspec.structs import replace
 
+from complaints import cycles
 from complaints.business_time import LAST_YEAR, BusinessCalendar
 from complaints.commands import DrawSample, DutyCommand, MissDuty, OpenDuty, ProduceReport, RecordDuty
 from complaints.complaint import Complaint
@@ -311,9 +312,9 @@ class Period:
 def periods(procedure: Procedure, calendar: BusinessCalendar, after: datetime, until: datetime) -> list[Period]:
     """The periods that open with ``after <= opens_at < until``, by opening instant and then in file order.
 
-    A day, a week (Monday where the day is not stated) or a month opens when it begins, at local midnight, but no later
-    than its due date, which a holiday may move before it. `always` and what is silent are owed from ``after`` on: give
-    them only once, when the desk adopts the procedure, by ``standing``.
+    A day, a week (Monday where the day is not stated), a month or several opens when it begins, at local midnight, but
+    no later than its due date, which a holiday may move before it. `always` and what is silent are owed from ``after``
+    on: give them only once, when the desk adopts the procedure, by ``standing``.
     """
     order = {owe: index for index, owe in enumerate(procedure.desk)}
     first = calendar.local_date(after) - timedelta(days=1)
@@ -329,12 +330,14 @@ def standing(procedure: Procedure, at: datetime) -> list[Period]:
     return [
         Period(row=row, period=row.every, opens_at=at, due_at=None)
         for row in procedure.desk.values()
-        if row.every not in ("day", "week", "month")
+        if row.every not in ("day", "week", *cycles.MONTHS)
     ]
 
 
 def _period_on(row: DutyRow, day: date, calendar: BusinessCalendar) -> Period | None:
-    """The period of a duty that is named by this day: the day itself, the week's day, the first of the month."""
+    """The period of a duty that is named by this day: the day itself, the week's day, the first of so many months."""
+    if row.starting is not None and day < row.starting:
+        return None
     match row.every:
         case "day":
             return Period(
@@ -342,14 +345,14 @@ def _period_on(row: DutyRow, day: date, calendar: BusinessCalendar) -> Period | 
             )
         case "week" if day.weekday() == (WEEKDAYS.index(row.day) if row.day in WEEKDAYS else 0):
             due_day = _moved(row, day, calendar) if row.day in WEEKDAYS else None
-        case "month" if day.day == 1:
+        case cycle if cycle in cycles.MONTHS and cycles.begins(cycle, day):
             due_day = _moved(row, _day_of_month(day, int(row.day)), calendar) if row.day.isdigit() else None
         case _:
             return None
     opens = day if due_day is None else min(day, due_day)
     return Period(
         row=row,
-        period=day.isoformat() if row.every == "week" else f"{day:%Y-%m}",
+        period=day.isoformat() if row.every == "week" else cycles.period_of(row.every, day),
         opens_at=calendar.at(opens),
         due_at=None if due_day is None else _due_on(row, due_day, calendar),
     )

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
+from complaints import cycles
 from complaints.business_time import BusinessCalendar
 from complaints.complaint import Complaint
 from complaints.deciding.sight import Glance, Names
@@ -111,18 +112,19 @@ def window_of(row: DutyRow, period: str, calendar: BusinessCalendar, opened_at: 
     ``opened_at`` places a duty that has no interval, and so no period to be named by.
     """
     match row.every:
-        case "month":
-            day = date.fromisoformat(f"{period}-01")
+        case cycle if cycle in cycles.MONTHS:
+            day = cycles.named(cycle, period)
         case "day" | "week":
             day = date.fromisoformat(period)
         case _:
             day = calendar.local_date(opened_at)
-    monday, first = day - timedelta(days=day.weekday()), day.replace(day=1)
+    monday = day - timedelta(days=day.weekday())
+    begun = {cycle: cycles.first_day(cycle, day) for cycle in cycles.MONTHS}
     spans = {
         "previous day": (day - timedelta(days=1), day),
         "same day": (day, day + timedelta(days=1)),
         "previous week": (monday - timedelta(days=7), monday),
-        "previous month": (months_later(first, -1), first),
+        **{f"previous {cycle}": (months_later(first, -cycles.MONTHS[cycle]), first) for cycle, first in begun.items()},
     }
     span = spans.get(row.covers)
     return None if span is None else (calendar.at(span[0]), calendar.at(span[1]))

@@ -390,6 +390,8 @@ def _of_rules(case: _Case, refused: Mapping[str, int]) -> Iterator[Verdict]:
 
 def _of_clocks(case: _Case) -> Iterator[Verdict]:
     for name, row in case.procedure.clocks.items():
+        if row.case != case.state.case:
+            continue
         clock = case.state.clocks.get(name)
         verdict: Word
         if clock is None or clock.state == "cancelled":

@@ -124,6 +124,17 @@ def test_a_pack_may_come_as_a_text_and_is_refused_with_line_and_column() -> None
     assert caught.value.line > 1
 
 
+def test_a_desk_opens_only_when_it_has_set_what_its_procedure_leaves_it_to_set() -> None:
+    text = PLAIN.text.replace("pack:\n", "pack:\n  must-answer: [escalate.within]\n", 1)
+    with pytest.raises(Rejected) as caught:
+        opened(pack=None, text=text)
+    assert (caught.value.code, caught.value.data) == ("not-stated", {"places": ["escalate.within"]})
+    view = opened(pack=None, text=text, answers={"escalate.within": "1 h elapsed"})
+    other = refused(view, "answer-withdrawn", place="escalate.within")
+    assert isinstance(other, Rejected)
+    assert other.code == "not-stated"
+
+
 # --- the procedure and its open places ---
 def slip(**answers: Any) -> DeskView:
     return opened(pack="04-auto-repair-feedback-slip", answers=answers, people=[], departments=[])

@@ -168,6 +168,27 @@ def test_a_day_ends_at_local_midnight_also_when_the_clocks_change() -> None:
     assert due_at.astimezone(ZoneInfo("UTC")) - opens_at.astimezone(ZoneInfo("UTC")) == timedelta(hours=23)
 
 
+@pytest.mark.parametrize(
+    ("every", "day", "found"),
+    [
+        ("quarter", 1, [("2026-Q2", date(2026, 4, 1)), ("2026-Q3", date(2026, 7, 1)), ("2026-Q4", date(2026, 10, 1))]),
+        ("half-year", 15, [("2026-H2", date(2026, 7, 15))]),
+        ("year", "not-stated", [("2027", None)]),
+    ],
+)
+def test_longer_cycles_begin_with_the_year(every: str, day: object, found: list[tuple[str, date | None]]) -> None:
+    until = CALENDAR.at(date(2027, 1, 2) if every == "year" else date(2026, 12, 1))
+    begun = periods(desk(f"owe: report, every: {every}, day: {day}"), CALENDAR, MARCH, until)
+    dues = [None if one.due_at is None else CALENDAR.local_date(one.due_at - timedelta(seconds=1)) for one in begun]
+    assert [(one.period, due) for one, due in zip(begun, dues, strict=True)] == found
+
+
+def test_a_duty_that_starts_on_a_day_is_not_owed_before_it() -> None:
+    procedure = desk("owe: report, every: half-year, day: 1, starting: 2027-07-01")
+    begun = periods(procedure, CALENDAR, MARCH, CALENDAR.at(date(2028, 1, 2)))
+    assert [one.period for one in begun] == ["2027-H2", "2028-H1"]
+
+
 def test_what_opens_together_stands_in_the_order_of_the_text() -> None:
     procedure = desk("owe: zeta, every: month, day: 3", "owe: alpha, every: month, day: 2")
     assert [one.row.owe for one in periods(procedure, CALENDAR, MARCH, shanghai(2))] == ["zeta", "alpha"]

@@ -81,6 +81,20 @@ def counted(measures: str, cases: Mapping[str, Case]) -> Any:
     [
         ("month", "2026-04", "previous month", (march(1, 0), APRIL)),
         ("month", "2026-04", "previous week", (march(23, 0), march(30, 0))),
+        ("quarter", "2026-Q2", "previous quarter", (datetime(2026, 1, 1, tzinfo=SHANGHAI), APRIL)),
+        ("half-year", "2026-H2", "previous quarter", (APRIL, datetime(2026, 7, 1, tzinfo=SHANGHAI))),
+        (
+            "half-year",
+            "2027-H1",
+            "previous half-year",
+            (datetime(2026, 7, 1, tzinfo=SHANGHAI), datetime(2027, 1, 1, tzinfo=SHANGHAI)),
+        ),
+        (
+            "year",
+            "2027",
+            "previous year",
+            (datetime(2026, 1, 1, tzinfo=SHANGHAI), datetime(2027, 1, 1, tzinfo=SHANGHAI)),
+        ),
         ("week", "2026-03-10", "previous week", (march(2, 0), march(9, 0))),
         ("week", "2026-03-10", "previous day", (march(9, 0), march(10, 0))),
         ("day", "2026-03-10", "previous day", (march(9, 0), march(10, 0))),

@@ -50,13 +50,14 @@ def untranslated(row: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("pack", SHIPPED)
-def test_every_title_and_every_quotation_of_a_shipped_pack_has_an_english_translation(pack: str) -> None:
-    assert [row for row in rows(document(pack)) if untranslated(row)] == []
+def test_every_title_and_every_quotation_of_a_shipped_pack_in_chinese_has_an_english_translation(pack: str) -> None:
+    if open_pack(pack).lang == "zh":
+        assert [row for row in rows(document(pack)) if untranslated(row)] == []
 
 
 @pytest.mark.parametrize("pack", SHIPPED)
 def test_no_translation_still_holds_chinese_words_without_an_english_one(pack: str) -> None:
-    said = [row["en"] for row in rows(document(pack))]
+    said = [row["en"] for row in rows(document(pack)) if "en" in row]
     texts = [text for en in said for text in (en.values() if isinstance(en, dict) else [en])]
     assert [text for text in texts if re.search(r"[\u4e00-\u9fff]", text)] == []
 

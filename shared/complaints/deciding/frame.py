@@ -136,8 +136,7 @@ class Frame:
             self.instances.setdefault(step.name, []).append(step.id)
             if step.within or step.round is not None:
                 self.timed[step.id] = self._timed_step(step)
-        if case == "complaint":
-            self.timed |= {clock.name: self._timed_clock(clock) for clock in procedure.clocks.values()}
+        self.timed |= {row.name: self._timed_clock(row) for row in procedure.clocks.values() if row.case == case}
         self.step_rows = tuple(self.steps.values())
         self.timed_rows = tuple(self.timed.values())
         self.tables = tuple(self._table(table) for table in procedure.tables if table.case == case)

@@ -85,10 +85,11 @@ def _door(run: Run, command: Receive, rows: list[IntakeRow]) -> tuple[list[Intak
         roles = list(dict.fromkeys(role for row in restricted for role in row.by))
         why = f"{command.channel} is received by {' or '.join(roles)}"
         raise Rejected("not-allowed", restricted[0].clause, why, roles=roles)
-    fields = [f"intake.{place}" for place, row in enumerate(run.procedure.intake, 1) if row in named]
-    if len(named) == 1:
-        return named, run.cite(named[0].clause, fields)
-    clauses = [c for row in named for c in ([row.clause] if isinstance(row.clause, str) else row.clause or [])]
+    let_in = [row for row in named if not row.by or run.plays(row.by)]
+    fields = [f"intake.{place}" for place, row in enumerate(run.procedure.intake, 1) if row in let_in]
+    if len(let_in) == 1:
+        return named, run.cite(let_in[0].clause, fields)
+    clauses = [c for row in let_in for c in ([row.clause] if isinstance(row.clause, str) else row.clause or [])]
     return named, run.cite(list(dict.fromkeys(clauses)), fields)
 
 

@@ -183,6 +183,7 @@ CLOCKS = Table(
         Field("stop", "it stops when this becomes true", s.CONDITION),
         Field("cancel", "it is called off when this becomes true", s.CONDITION),
         REGRADE,
+        CASE,
         NOTE,
     ),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from complaints.cycles import MONTHS
 from complaints.procedure import shapes as s
 from complaints.procedure.fields import ANY_SILENCE, CLAUSE, DUTY, EN, NOTE, OWN_CLAUSE, SAYS, STATED, Field, Table, key
 
@@ -88,12 +89,13 @@ DESK = Table(
         EN,
         Field(
             "every",
-            "day, week, month; always: without date",
-            s.choice("day", "week", "month", "always"),
+            "how often; always: without date",
+            s.choice("day", "week", *MONTHS, "always"),
             required=True,
             silent=ANY_SILENCE,
         ),
-        Field("day", "Tuesday, or 4 for the fourth", s.DAY, silent=STATED),
+        Field("day", "Tuesday, or 4 for the fourth of its first month", s.DAY, silent=STATED),
+        Field("starting", "the first day on which a period of it can begin, 2027-07-01", s.DATE),
         Field("time", "by that time of the day; default its end", s.TIME_OF_DAY, silent=STATED),
         Field("by", "who owes it", s.either_of("role"), required=True),
         Field("to", "whom it goes to", s.names_of("role", alone=True), silent=STATED),
@@ -107,7 +109,7 @@ DESK = Table(
         Field(
             "covers",
             "the window of its report",
-            s.choice("same day", "previous day", "previous week", "previous month"),
+            s.choice("same day", "previous day", "previous week", *(f"previous {cycle}" for cycle in MONTHS)),
             silent=STATED,
         ),
         Field("report", "the measures, computed when the duty opens", rows=MEASURES, silent=STATED),

@@ -11,6 +11,7 @@ from typing import Final
 
 from complaints.procedure.building import Builder
 from complaints.procedure.conditions import CelCondition
+from complaints.procedure.document import Row
 from complaints.procedure.model import BUILT_IN_ROLES, Condition, Procedure, Step
 from complaints.procedure.naming import Naming
 
@@ -31,6 +32,7 @@ class Contradictions:
         self.regrades()
         self.access()
         self.holds()
+        self.kinds()
         self.rings()
 
     def meanings(self) -> None:
@@ -109,6 +111,39 @@ class Contradictions:
                 with self.refusals.collect():
                     told = f"{hold.name} waits for {', '.join(sorted(awaited))}, which it forbids"
                     raise rows[hold.name].refusal("until", told)
+
+    def kinds(self) -> None:
+        """A row about one kind of case asks for no step or clock of another: there it is never known."""
+        procedure, of = self.procedure, self.kind_of()
+        asked: list[tuple[str, Row, str, Iterable[str]]] = []
+        for step in procedure.steps.values():
+            row, conditions = self.naming.steps[step.id][0], [step.part.when, step.when, step.pause]
+            conditions += [case.when for case in step.within] + ([step.extend.when] if step.extend else [])
+            asked.append((step.part.case, row, step.verb, self.asks(conditions)))
+            asked += [(step.part.case, row, "after", either) for either in step.after]
+            asked += [(step.part.case, row, "from", [step.from_.removesuffix(".over")])] if step.from_ else []
+        for row in self.naming.declared["clocks"]:
+            clock = procedure.clocks[row["clock"]]
+            asked.append((clock.case, row, "clock", self.asks((clock.start, clock.stop, clock.cancel, clock.pause))))
+            asked += [(clock.case, row, "from", [clock.from_.removesuffix(".over")])] if clock.from_ else []
+        for row, table in zip(self.naming.declared["decisions"], procedure.tables, strict=True):
+            asked.append((table.case, row, "decide", self.asks(inner.when for inner in table.rows)))
+        for kind, row, key, names in asked:
+            for name in names:
+                with self.refusals.collect():
+                    if of.get(name, kind) != kind:
+                        raise row.refusal(key, f"{name} belongs to each {of[name]}, and this row to each {kind}")
+
+    def kind_of(self) -> dict[str, str]:
+        """Step or clock to the kind of case that has it."""
+        steps = {step.id: step.part.case for step in self.procedure.steps.values()}
+        return steps | {clock.name: clock.case for clock in self.procedure.clocks.values()}
+
+    @staticmethod
+    def asks(conditions: Iterable[Condition | None]) -> list[str]:
+        """The names that conditions ask for, without what they ask of them."""
+        refs = [name for condition in conditions if condition is not None for name in condition.refs]
+        return list(dict.fromkeys(name.partition(".")[0] for name in refs))
 
     def awaited(self, condition: Condition | None) -> set[str]:
         """The steps that must be over before a condition can be true."""

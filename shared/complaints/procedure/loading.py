@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from complaints.errors import PackRefused
 from complaints.procedure import document, quotations
+from complaints.procedure.conditions import near
 from complaints.procedure.document import Row
 from complaints.procedure.linting import Contradictions
 from complaints.procedure.model import Citation, Procedure, Question
@@ -107,13 +108,25 @@ def _procedure(digest: str, root: Row, walk: Walk, naming: Naming, refusals: Ref
         notes=tuple((row.clause, row["issue"]) for row in notes),
         milestones=dict(root.get("milestones", {})),
         source=pack.get("source"),
+        lang=pack.get("lang", "zh"),
+        unanswered=_unanswered(pack, walk, refusals),
         asks={
             row["question"]: Question(name=row["question"], asks=row["asks"], clause=row.clause, answer=row["answer"])
             for row in root.get("questions", [])
         },
         citations=_citations(walk.rows),
-        english=_english(walk.rows, refusals),
+        english=_english(walk.rows, pack, refusals),
     ), made
+
+
+def _unanswered(pack: Row, walk: Walk, refusals: Refusals) -> tuple[str, ...]:
+    """The places that a desk must answer and has not."""
+    places = pack.get("must-answer", ())
+    for n, name in enumerate(places):
+        with refusals.collect():
+            if name not in walk.places:
+                raise pack.refusal("must-answer", f"nothing is left open at {name}{near(name, walk.places)}", item=n)
+    return tuple(name for name in places if name in walk.places and not walk.places[name].answered)
 
 
 def _citations(rows: Rows) -> tuple[Citation, ...]:
@@ -143,7 +156,7 @@ def _section(row: Row) -> str:
     return "pack"
 
 
-def _english(rows: Rows, refusals: Refusals) -> dict[str, str]:
+def _english(rows: Rows, pack: Row, refusals: Refusals) -> dict[str, str]:
     """Every text that has a translation of ours."""
     found: dict[str, str] = {}
     for row, table in rows:
@@ -152,6 +165,8 @@ def _english(rows: Rows, refusals: Refusals) -> dict[str, str]:
             continue
         title, says = row.get("title") or row.get("part"), row.get("says")
         with refusals.collect():
+            if pack.get("lang") == "en":
+                raise row.refusal_of_key("en", "the text is English: there is nothing to translate")
             if isinstance(en, dict):
                 if title is None or says is None:
                     raise row.refusal("en", "en with title and says translates a row that has both")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final, Literal, Protocol
 
 from complaints.events import Clause
@@ -206,6 +207,7 @@ class ClockRow:
     cancel: Condition | None
     pause: Condition | None
     regrade: Regrade | None
+    case: str = "complaint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +362,7 @@ class DutyRow:
     sample_size: int | None
     sample_include: Condition | None
     has_sample: bool = False
+    starting: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -461,6 +464,8 @@ class Procedure:
     milestones: Mapping[str, str]  # said to be not stated
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()  # the same, with their places
+    lang: Literal["zh", "en"] = "zh"  # of the text
+    unanswered: tuple[str, ...] = ()  # the places that the desk must answer before it opens, and has not
     source: str | None = None  # the name of the file that holds the text
     quotations: int = 0  # how many were found verbatim in the source
     asks: Mapping[str, Question] = field(default_factory=dict)

@@ -42,6 +42,8 @@ PACK = Table(
         Field("version", "counts up; a published version is never edited", s.COUNT, required=True, fixed=True),
         TITLE_NEEDED,
         Field("en", "our English translation of its title", s.TEXT, fixed=True),
+        Field("lang", "the language of the text: zh, if it says none, or en", s.choice("zh", "en"), fixed=True),
+        Field("must-answer", "places that a desk answers before it opens", s.PLACES, fixed=True),
         Field("source", "the file that holds the text", s.TEXT, fixed=True),
         Field("in-force", IN_FORCE.about, row=IN_FORCE, silent=STATED),
         Field("amended-by", AMENDED_BY.about, row=AMENDED_BY, silent=STATED),

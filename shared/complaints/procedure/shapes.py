@@ -158,6 +158,7 @@ LIMIT_PATTERN: Final = (
 )
 LIMIT: Final = Shape("a time limit", {"type": "string", "pattern": f"^(?:{LIMIT_PATTERN})$"}, _wrong_limit)
 TIME_OF_DAY: Final = _text("a time of the day, like 14:00,", "([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
+DATE: Final = _text("a date, like 2027-07-01,", "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 FROM: Final = _text(
     "received, a step, a step with .over, or fact and a fact", f"{NAME_PATTERN}(\\.over)?|fact {NAME_PATTERN}"
 )
@@ -165,6 +166,7 @@ CHOICES: Final = _list("a list of choices", TEXT)
 VALUES: Final = _list("a list of values", SCALAR)
 MEDIA: Final = _list("a list of media", TEXT)
 OUTCOMES: Final = _list("a list of outcomes", NAME)
+PLACES: Final = _list("a list of places", TEXT)
 CHANNELS: Final = _list("a list of channels", TEXT)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final, Literal, get_args
 
+from complaints.cycles import MONTHS
 from complaints.procedure import model as m
 from complaints.procedure.building import alternatives, english, needed
 from complaints.procedure.document import Row
@@ -176,6 +178,7 @@ class Steps(Sections):
                     cancel=self.condition(row, "cancel"),
                     pause=self.condition(row, "pause"),
                     regrade=row.get("regrade"),
+                    case=row.get("case", "complaint"),
                 )
         return made
 
@@ -218,16 +221,29 @@ class Steps(Sections):
             sample_size=self.size(sample),
             sample_include=self.condition(sample, "include") if isinstance(sample, Row) else None,
             has_sample=isinstance(sample, Row),
+            starting=self.starting(row),
         )
+
+    @staticmethod
+    def starting(row: Row) -> date | None:
+        """From when on periods of a duty begin."""
+        if "starting" not in row:
+            return None
+        if not is_silence(row["every"]) and row["every"] == "always":
+            raise row.refusal("starting", f"{row['owe']} is owed always: no period of it begins")
+        try:
+            return date.fromisoformat(row["starting"])
+        except ValueError:
+            raise row.refusal("starting", f"there is no day {row['starting']}") from None
 
     def refuse_schedule(self, row: Row, every: str, day: Any) -> None:
         """``day`` fits ``every``; a holiday moves a day only."""
         stated = not is_silence(day)
         if stated and every == "week" and day not in DAYS_OF_WEEK:
             raise row.refusal("day", f"of a week the day is {', '.join(DAYS_OF_WEEK)}, not {day}")
-        if stated and every == "month" and not isinstance(day, int):
-            raise row.refusal("day", f"of a month the day is a number, not {day}")
-        if stated and every not in ("week", "month"):
+        if stated and every in MONTHS and not isinstance(day, int):
+            raise row.refusal("day", f"of a {every} the day is a number, not {day}")
+        if stated and every not in ("week", *MONTHS):
             raise row.refusal("day", f"{row['owe']} is owed every {every}: there is no day to choose")
 
     @staticmethod

@@ -343,6 +343,29 @@ def test_a_date_that_no_calendar_has_published_is_provisional() -> None:
     given(BASIC).when(receive()).then_among(event("clock.started", clock="days", provisional=False))
 
 
+def test_a_clock_runs_in_the_kind_of_case_that_it_names() -> None:
+    shipments = pack("""
+cases: [{case: shipment, clause: k, title: shipment, opened-by: anyone}]
+facts: [{fact: sent_at, clause: f, type: time}]
+decisions:
+- {decide: timeliness, case: shipment, rows: [{set: late, clause: 甲, when: tracing.late}, {set: fine, clause: 乙}]}
+clocks:
+- {clock: tracing, case: shipment, clause: c, from: fact sent_at, within: 2 h elapsed, stop: trace.done}
+- {clock: ageing, clause: d, from: received, within: 1 day}
+steps:
+- part: p
+  rows: [{close: end, clause: 一, by: cm}]
+- part: q
+  case: shipment
+  rows: [{do: trace, clause: 二, by: cm}, {close: arrived, clause: 三, by: cm}]
+""")
+    sent = {"sent_at": at(0, "09:00").isoformat()}
+    case = given(shipments, receive(case="shipment", facts=sent))
+    assert list(case.state.clocks) == ["tracing"]
+    case.when(fire(at(0, "12:00"))).then_among(event("clock.expired", clock="tracing"), event("complaint.judged"))
+    assert list(given(shipments, receive(facts=sent)).state.clocks) == ["ageing"]
+
+
 def test_due_instants_are_utc() -> None:
     due = given(BASIC, receive()).state.clocks["look"].due_at
     assert due is not None

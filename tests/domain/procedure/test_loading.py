@@ -244,9 +244,11 @@ def test_the_desk_owes_reports_rounds_and_samples() -> None:
         ("rate", "closed", "received", "grade", ()),
         ("on-time", "all", None, None, ()),
         ("on-time", "finish", None, None, ()),
+        ("count", "received", None, None, ()),
         ("list", "open", None, None, ("number", "kind")),
     ]
     assert weekly.report[3].row == {"on-time": "finish"}
+    assert [m.case for m in weekly.report] == [*["complaint"] * 4, "outage", "complaint"]
     assert (desk["monthly_round"].each, desk["monthly_round"].day) == ("remind", "4")
     assert desk["monthly_round"].cases is not None
     assert (desk["survey"].has_sample, desk["survey"].sample_size) == (True, None)
@@ -259,6 +261,10 @@ def test_what_is_kept_advised_and_noted() -> None:
     assert [(k.name, k.for_.text, k.by) for k in pack.retention] == [
         ("book", "2 years", "service"),
         ("samples", "not-stated", None),
+        ("notices", "1 year", None),
+    ]
+    assert [(k.from_, k.case, k.when.text if k.when else None) for k in pack.retention][2:] == [
+        ("received", "outage", "households > 0")
     ]
     assert pack.guidance == {"intake": ("接待投诉应当热情耐心",), "plan": ("热情耐心",)}
     assert pack.notes[1][0] == ["8", "10"]
