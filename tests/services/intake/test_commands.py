@@ -142,7 +142,9 @@ async def test_nobody_outside_speaks_for_the_system(deployment: Deployment, by: 
     problem(await operator.command(await operator.received(), "acknowledge", by), 403, "role-not-of-key")
 
 
-@pytest.mark.parametrize("complaint", ["5f0c1a52-7d0b-4f4e-9a51-1f6f0a3f5a11", "7", "not-a-uuid", "%00", "漏油", "a" * 500])
+@pytest.mark.parametrize(
+    "complaint", ["5f0c1a52-7d0b-4f4e-9a51-1f6f0a3f5a11", "7", "not-a-uuid", "%00", "漏油", "a" * 500]
+)
 async def test_a_complaint_that_there_is_not_is_not_found(api: Api, complaint: str) -> None:
     problem(await api.command(complaint, "resolve"), 404, "no-such-complaint")
     for part in ("", "/events", "/clocks", "/steps"):
