@@ -6,6 +6,8 @@ fact that nobody counts; a question gets its other answer. Holds, bars, links, d
 rules of their own (a limit, a pause, an extension, a loop, …) are cut out, a limit with the fields that speak of it.
 What a desk answered inside a row that was cut is left out of its answers.
 
+`loosened` makes a mutant of each condition and each order of a step: it always applies, or waits for no other.
+
 Not mutated, since nobody obeys or breaks them: names, titles, roles, what a fact is called, translations, guidance and
 notes; nor soft words and silences in place of a limit, which only measure the time that the row's step took.
 """
@@ -77,14 +79,23 @@ class Mutant:
 
 
 def mutants(pack: PackFile) -> list[Mutant]:
-    """Every mutant of a pack, in the order of its rows."""
+    """Every mutant of a pack that has one rule less, in the order of its rows."""
+    return _mutants(pack, _edits)
+
+
+def loosened(pack: PackFile) -> list[Mutant]:
+    """Every mutant of a pack in which a part or a step applies without its condition, or a step waits for no other."""
+    return _mutants(pack, _loosening)
+
+
+def _mutants(pack: PackFile, edits: Callable[[Row, Table], Iterator[tuple[str, Edit]]]) -> list[Mutant]:
     root = document.read(pack.text, pack.file)
     walk = Walk(root, {}, Refusals())
     walk.walk()
     found = []
     for row, table in walk.rows:
         rule = str(row.get("part", row.place))
-        for lost, edit in _edits(row, table):
+        for lost, edit in edits(row, table):
             found.append(Mutant(pack=pack, rule=rule, lost=lost, clause=row.clause, mark=row.mark, edit=edit))
     return found
 
@@ -146,6 +157,11 @@ def _whole(row: Row, table: Table) -> tuple[str, Edit] | None:
     if table is d.DESK and "each" in row:
         return "never in a case", _never("cases")
     return whole
+
+
+def _loosening(row: Row, table: Table) -> Iterator[tuple[str, Edit]]:
+    if any(table is one for one in (*c.STEPS, c.PARTS)):
+        yield from ((f"without {key}", _without(key)) for key in ("when", "after") if key in row)
 
 
 def _in_a_step(row: Row) -> Iterator[tuple[str, Edit]]:
