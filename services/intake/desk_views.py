@@ -124,7 +124,7 @@ def _pack_summary(file: PackFile, procedure: Procedure | RedressError) -> dict[s
     said = {"pack": file.id, "version": file.version, "digest": file.digest}
     if isinstance(procedure, RedressError):
         return {**said, "refused": procedure.why}
-    return {**said, "title": procedure.title, "en": procedure.en}
+    return {**said, "lang": procedure.lang, "title": procedure.title, "en": procedure.en}
 
 
 def _contents(procedure: Procedure) -> dict[str, Any]:
