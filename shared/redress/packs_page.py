@@ -79,14 +79,11 @@ def page(procedure: Procedure, listed: str | None) -> str:
 
 def index(procedures: Iterable[Procedure]) -> str:
     """The page that leads to all of them."""
-    rows = [
-        [f"[{p.id}]({p.id}.md)", p.title, p.en or "", str(p.version), str(len(p.steps)), str(len(p.places))]
-        for p in procedures
-    ]
+    rows = [[f"[{p.id}]({p.id}.md)", p.title, p.en or ""] for p in procedures]
     intro = (
         "Each page is made by `redress packs pages --write docs/packs` from the pack; a test fails when one is old.\n"
     )
-    head = ("pack", "名称", "title", "version", "steps 步骤", "left open 未定")
+    head = ("pack", "名称", "title")
     return "# 程序 · The procedures\n\n" + intro + "\n" + "\n".join(_table(head, rows)) + "\n"
 
 
