@@ -31,8 +31,8 @@ test: $(DEV_READY) ## all tests, on real servers
 	$(BIN)/pytest
 
 .PHONY: unit
-unit: $(DEV_READY) ## the tests that need no server; takes seconds
-	$(BIN)/pytest --numprocesses auto --hypothesis-profile quick tests/domain tests/services tests/history
+unit: $(DEV_READY) ## the tests of the pure core; takes seconds
+	$(BIN)/pytest --numprocesses auto --hypothesis-profile quick tests/domain tests/history
 
 .PHONY: check
 check: $(DEV_READY) ## formatting, lint, types and import rules; changes no file

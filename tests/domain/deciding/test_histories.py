@@ -17,7 +17,8 @@ from tests.spec import CALENDAR, command, told
 
 PROCEDURES = {"everything": EVERYTHING, **{name: pack.load() for name, pack in packs().items()}}
 every_procedure = pytest.mark.parametrize("pack", PROCEDURES)
-examples = settings(max_examples=40)
+# Of each procedure; fewer where the tests are to be quick.
+examples = settings(max_examples=min(40, settings().max_examples // 2))
 
 
 def assert_same(one: Life, other: Life) -> None:
