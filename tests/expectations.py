@@ -20,7 +20,7 @@ from complaints.codec import to_json
 from complaints.desks import simulated
 from complaints.procedure.library import find_pack
 from complaints.procedure.model import Procedure
-from complaints.verdicts import Verdict
+from complaints.verdicts import Verdict, hidden_from
 from complaints.work import Work
 from redress.simulation import Scenario, World, read_scenario
 
@@ -132,8 +132,15 @@ def _unlike(kind: str, asked: Line, world: World, until: datetime) -> object:
             seen = world.visible(asked["complaint"], asked["seen-by"])
             return None if asked["fact"] in seen else seen
         case _:
-            hidden, seen = (world.visible(asked["complaint"], asked[who]) for who in ("role", "seen-by"))
-            return None if asked["fact"] not in hidden and asked["fact"] in seen else (hidden, seen)
+            sees, others = (_sees(world, asked["complaint"], asked[who]) for who in ("role", "seen-by"))
+            return None if asked["fact"] in others - sees else (sees, others)
+
+
+def _sees(world: World, complaint: str, role: str) -> set[str]:
+    """What a role sees of a case: facts, who complains and how he is reached, where that is known."""
+    state = world.state(complaint)
+    named = {name for name in ("complainant", "contact") if getattr(state, name)}
+    return {*world.visible(complaint, role), *named - hidden_from(world.procedure, world.calendar, state, role)}
 
 
 def _unlike_verdict(asked: Line, verdicts: Iterable[Verdict]) -> object:

@@ -119,6 +119,10 @@ def _edits(row: Row, table: Table) -> Iterator[tuple[str, Edit]]:
     whole = _whole(row, table)
     if whole is not None:
         yield whole
+    for key in EACH:
+        names = row.get(key)
+        if isinstance(names, Seq) and len(names) > 1:
+            yield from ((f"{key} without {name}", _without_name(key, name)) for name in names)
     if table in c.STEPS:
         yield from _in_a_step(row)
     elif table is c.CLOCKS and _says(row, "within"):
@@ -144,6 +148,10 @@ CUT: Final[Mapping[str, Sequence[str]]] = {
     "retention": ("when", "from", "case"),
 }
 """By table: the fields that are rules of their own."""
+
+
+EACH: Final = ("asks", "forbids", "may", "hide")
+"""The fields that name several things to which a rule applies: each of them counts."""
 
 
 def _whole(row: Row, table: Table) -> tuple[str, Edit] | None:
@@ -207,6 +215,16 @@ def _without(*keys: str) -> Edit:
     def edit(row: Row) -> None:
         for key in keys:
             row.pop(key, None)
+
+    return edit
+
+
+def _without_name(key: str, name: str) -> Edit:
+    def edit(row: Row) -> None:
+        held = row[key]
+        for names in [held["reading"]] if isinstance(held, Row) else [held]:
+            at = names.index(name)
+            del names[at], names.marks[at]
 
     return edit
 
