@@ -18,6 +18,7 @@ from complaints.adapters.desks import Desks
 from complaints.adapters.event_store import PostgresEventStore
 from complaints.adapters.kafka import open_producer
 from complaints.adapters.master_key import load_master
+from complaints.adapters.refusals import PostgresRefusals
 from complaints.adapters.sealing import Sealing
 from complaints.adapters.service import Service, main, serving, utc_now
 from complaints.adapters.settings import Kafka, Settings
@@ -81,7 +82,15 @@ async def _parts(settings: Settings, connections: asyncpg.Pool, now: Now, stack:
         store=store, database_url=settings.database.url, pool=connections, sealing=sealing, now=now
     )
     stack.push_async_callback(desks.stop)
-    handler = Handler(store=store, desks=desks, sealer=sealing, now=now, tries=TRIES, pause=_pause)
+    handler = Handler(
+        store=store,
+        desks=desks,
+        sealer=sealing,
+        now=now,
+        tries=TRIES,
+        pause=_pause,
+        note_refusal=PostgresRefusals(connections).note,
+    )
     limits = Limits(body=settings.intake.largest_body, text=settings.intake.longest_text)
     return Parts(handler=handler, store=store, desks=desks, opener=sealing, now=now, limits=limits)
 

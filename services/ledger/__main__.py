@@ -18,6 +18,7 @@ from complaints.adapters.kafka import CommandSender, Topics, open_producer
 from complaints.adapters.master_key import load_master
 from complaints.adapters.pack_store import PostgresPacks
 from complaints.adapters.patience import Patience
+from complaints.adapters.refusals import PostgresRefusals
 from complaints.adapters.sealing import Sealing
 from complaints.adapters.service import Service, main, serving, utc_now
 from complaints.adapters.settings import Settings
@@ -96,7 +97,7 @@ async def _parts(settings: Settings, now: Now, stack: AsyncExitStack) -> Parts:
         store=store,
         views=views,
         opener=opener,
-        casebook=Casebook(store, views, opener),
+        casebook=Casebook(store, views, opener, PostgresRefusals(pool)),
         registers=Registers(engine),
         lists=Lists(engine, public_url=settings.http.public_url),
         board=Board(pool, store, public_url=settings.http.public_url),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -17,6 +17,7 @@ from complaints.errors import Unknown
 from complaints.events import CaseEvent, ComplaintReceived, PackChanged
 from complaints.ports import EventStore, StoredEvent
 from complaints.procedure.model import Procedure
+from complaints.refusals import Refusals
 from ledger.files import Opener
 from ledger.history import as_it_was, effects, known_at
 
@@ -58,6 +59,7 @@ class Case:
     calendar: BusinessCalendar
     view: DeskView  # under whose version of the procedure it ran
     latest: int  # the version that the case has now
+    refused: Mapping[str, int]  # how often each hold or bar has refused an act
 
     @property
     def version(self) -> int:
@@ -68,8 +70,8 @@ class Case:
 class Casebook:
     """Reads cases from the log."""
 
-    def __init__(self, store: EventStore, views: DeskViews, opener: Opener) -> None:
-        self._store, self._views, self._opener = store, views, opener
+    def __init__(self, store: EventStore, views: DeskViews, opener: Opener, refusals: Refusals) -> None:
+        self._store, self._views, self._opener, self._refusals = store, views, opener, refusals
 
     async def case(self, complaint: str, now: datetime, past: Past = NOW) -> Case:
         """A case as it is, as it was, as it was known.
@@ -99,11 +101,12 @@ class Casebook:
         view = await self._views.at(desk, under(events))
         current = await self._views.current(desk)
         calendars = {**view.calendars, **current.calendars}
+        spoken_of = past.as_of or past.known_at or now
         return Case(
             id=stream,
             desk=desk,
             past=past,
-            at=past.as_of or past.known_at or now,
+            at=spoken_of,
             stored=[row for row, _, _ in counted],
             sealed=[sealed for _, sealed, _ in counted],
             records=[record for _, _, record in counted],
@@ -114,6 +117,7 @@ class Casebook:
             calendar=compiled_calendar(calendars[state.calendar]),
             view=view,
             latest=rows[-1].version,
+            refused=await self._refusals.counted(stream, upto=spoken_of, known=past.known_at),
         )
 
 

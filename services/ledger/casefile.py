@@ -36,7 +36,9 @@ def case_file(case: Case, viewer: Viewer) -> dict[str, Any]:
     texts = Texts(case.procedure)
     nameless = COMPLAINANT in hidden or not viewer.sees_names
     secrets = personal_texts(case) if nameless else frozenset[str]()
-    found = [_plain(one, secrets) for one in verdicts(case.procedure, case.calendar, case.events, case.at)]
+    found = [
+        _plain(one, secrets) for one in verdicts(case.procedure, case.calendar, case.events, case.at, case.refused)
+    ]
     kept_back = hidden if viewer.sees_names else hidden | case.procedure.personal
     clocks = explanations(case.procedure, case.calendar, case.state, case.at, ended=True)
     return {

@@ -33,6 +33,7 @@ from complaints.errors import (
 from complaints.events import Event
 from complaints.planning import Context, Plan, Planner, Request
 from complaints.ports import EventStore, Now
+from complaints.refusals import NoteRefusal, Refusal, not_kept, rule_of
 from complaints.sealer import Sealer
 from complaints.streams import CACHED, Loaded, Streams
 from complaints.timeliness import in_utc
@@ -86,9 +87,10 @@ class Handler:
         tries: int = TRIES,
         pause: Callable[[int], Awaitable[None]] = at_once,
         observe: Observer = unobserved,
+        note_refusal: NoteRefusal = not_kept,
     ) -> None:
         self._store, self._sealer = store, sealer
-        self._tries, self._pause, self._observe = tries, pause, observe
+        self._tries, self._pause, self._observe, self._note_refusal = tries, pause, observe, note_refusal
         self._cases = Streams("complaint", INITIAL, evolve, store=store, sealer=sealer, cached=cached)
         self._duties = Streams("duties", EMPTY, evolve_duty, store=store, sealer=sealer, cached=cached)
         self._erasures = Erasures(self._cases, store, sealer)
@@ -127,6 +129,8 @@ class Handler:
                     return handled
         except RedressError as error:
             outcome = error.code
+            if isinstance(error, Rejected) and (rule := rule_of(error)) is not None:
+                await self._note(desk, command, rule)
             raise
         finally:
             self._observe(desk=desk, command=name_of(command), outcome=outcome, tries=tries)
@@ -202,6 +206,19 @@ class Handler:
     async def _finish_erasing(self, request: Request, handled: Handled) -> None:
         loaded = await self._cases.load(handled.stream_id, request.desk)
         await self._erasures.finish(loaded, request.command.id)
+
+    async def _note(self, desk: str, command: Command, rule: str) -> None:
+        """A hold or bar has refused an act in a case."""
+        refusal = Refusal(
+            desk=desk,
+            complaint=UUID(command.complaint),
+            rule=rule,
+            command=name_of(command),
+            command_id=command.id,
+            role=command.by.role,
+            at=command.at,
+        )
+        await self._note_refusal(refusal)
 
     def _fingerprint(self, desk: str, command: Command) -> bytes:
         """A digest of the request without its instant of receipt; keyed, since a request holds personal values."""

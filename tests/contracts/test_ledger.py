@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 import pytest_asyncio
 from sqlalchemy import select
@@ -226,6 +227,30 @@ async def test_the_work_list_is_by_role(deployed: World) -> None:
     assert [one["step"] for one in more["dated"]] == ["answer"]
     assert more["next"]["dated"] is None
     assert (await deployed.got("/v1/desks/works/work", key="works", role="head"))["dated"][0]["step"] == "answer"
+
+
+async def test_a_verdict_tells_how_often_a_hold_has_refused_an_act(deployed: World) -> None:
+    await deployed.open_desk("held", pack="19-dongwu-futures")
+    facts = {"customer_name": "li", "content": "c", "course": "x", "category": "work_error", "in_scope": True}
+    said = {"channel": "phone", "facts": {**facts, "media": True}}
+    received = {"by": {"person": "sc", "role": "service_centre"}, "data": said}
+    case = str((await deployed.write("/v1/desks/held/complaints", received, key="held"))["id"])
+    before = await deployed.database_now()
+    body = {"by": {"person": "ga", "role": "general_affairs"}, "data": {"step": "comment"}}
+    async with httpx.AsyncClient(base_url=deployed.intake.url, headers=deployed.bearer("held"), timeout=60) as client:
+        for key in ("once", "once", "again"):
+            answer = await client.post(
+                f"/v1/complaints/{case}/record-step", json=body, headers={"Idempotency-Key": key}
+            )
+            assert (answer.status_code, answer.json()["code"]) == (409, "held"), answer.text
+
+    async def told(**past: str) -> tuple[str, int]:
+        file = await deployed.got(f"/v1/complaints/{case}/case-file", key="held", **past)
+        verdict = next(one for one in file["verdicts"] if one["row"] == answer.json()["hold"])
+        return verdict["verdict"], verdict.get("refused", 0)
+
+    assert await told() == ("obeyed", 2)
+    assert (await told(known_at=before.isoformat()))[1] == 0
 
 
 async def test_an_escalation_is_settled_once_the_matter_is_resolved(deployed: World) -> None:

@@ -22,6 +22,7 @@ from complaints.events import ClockStarted, ComplaintReceived, PackChanged, Samp
 from complaints.handling import Handled
 from complaints.identity import duties_stream
 from complaints.procedure.library import packs
+from complaints.refusals import Refusal
 from tests.memory_world import (
     CONTEXT,
     LEAD,
@@ -503,3 +504,31 @@ async def test_whoever_a_sample_must_include_comes_from_the_cases_of_the_desk() 
     assert drawn.included == ["王五"]
     assert len(drawn.drawn) == 2
     assert "王五" in drawn.drawn
+
+
+# --- refused attempts ---
+async def test_what_a_hold_refused_is_noted_and_names_nobody() -> None:
+    held = pack("""
+holds: [{hold: gate, clause: h, forbids: [act], until: first.done}]
+steps:
+- part: p
+  rows: [{do: first, clause: 一, by: md}, {do: act, clause: 二, by: cm}]
+""")
+    world = World(simulated(held, DEFAULT_CALENDAR, desk="demo"))
+    noted: list[Refusal] = []
+
+    async def note(refusal: Refusal) -> None:
+        noted.append(refusal)
+
+    handler = world.process(note_refusal=note)
+    a = case()
+    await world.send("receive", a, channel="web", handler=handler)
+    by = Sender(person="cai", role="cm")
+    refused = await rejected(world.send("record-step", a, by, step="act", handler=handler))
+    await rejected(world.send("record-step", a, Sender(person="x", role="gm"), step="first", handler=handler))
+
+    assert refused.code == "held"
+    assert [(one.rule, one.complaint, one.command, one.role) for one in noted] == [
+        ("gate", UUID(a), "record-step", "cm")
+    ]
+    assert "cai" not in str(noted)

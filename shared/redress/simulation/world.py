@@ -28,6 +28,7 @@ from complaints.events import CaseEvent, DutyEvent, Event
 from complaints.identity import service_command_id
 from complaints.ports import Claim
 from complaints.procedure.model import Procedure
+from complaints.refusals import rule_of
 from complaints.timeliness import in_utc, timely
 from complaints.verdicts import Verdict, duty_verdicts, verdicts, visible
 from complaints.work import Case as CaseOfWork
@@ -263,10 +264,10 @@ class World:
         """How often each hold or bar has refused an act."""
         times: dict[str, int] = {}
         for entry in self.entries:
-            if isinstance(entry, Refused) and entry.complaint == complaint and entry.at <= at:
-                name = entry.rejected.data.get({"held": "hold", "not-allowed": "bar"}.get(entry.rejected.code, ""))
-                if isinstance(name, str):
-                    times[name] = times.get(name, 0) + 1
+            if not isinstance(entry, Refused) or entry.complaint != complaint or entry.at > at:
+                continue
+            if (name := rule_of(entry.rejected)) is not None:
+                times[name] = times.get(name, 0) + 1
         return times
 
 
