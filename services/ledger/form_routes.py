@@ -41,8 +41,8 @@ class FormRoutes:
         """Adds them."""
         for path, endpoint, parameters in (
             ("/v1/desks/{desk}/forms", self.forms, VIEWER),
-            ("/v1/desks/{desk}/forms/{form}", self.entries, PAGE),
-            ("/v1/complaints/{complaint}/forms", self.of_case, VIEWER),
+            ("/v1/desks/{desk}/forms/{form}", self.form_entries, PAGE),
+            ("/v1/complaints/{complaint}/forms", self.case_forms, VIEWER),
         ):
             extra = documented(**parameters)
             router.add_api_route(path, endpoint, methods=["GET"], response_model=None, openapi_extra=extra)
@@ -53,7 +53,7 @@ class FormRoutes:
         view = await self._parts.views.current(desk)
         return as_json({"desk": desk, "forms": listed(view.procedure) if view.pack is not None else []})
 
-    async def entries(self, request: Request, desk: Desk, form: str) -> Response:
+    async def form_entries(self, request: Request, desk: Desk, form: str) -> Response:
         """What stands in a form or register of the desk, in the order in which the cases came.
 
         As a workbook with `format=xlsx`, `Accept`, or `.xlsx` after the form's name: then all of it.
@@ -76,7 +76,7 @@ class FormRoutes:
         found, after = await self._page(question, row, asks)
         return as_json({"desk": desk, "form": name, "entries": found, "next": next_of(request, after)})
 
-    async def of_case(self, request: Request, complaint: Complaint) -> Response:
+    async def case_forms(self, request: Request, complaint: Complaint) -> Response:
         """The forms of a case, as far as they have been filled."""
         asks = _viewer(request)
         case = await self._parts.casebook.case(complaint, self._parts.now())

@@ -20,7 +20,7 @@ EXAMPLES = 12
 """For each operation, of what is allowed and of what is not."""
 OPERATIONS = [
     "register", "work", "escalations", "duties", "reports", "report", "case_file", "proof", "export", "checkpoints",
-    "latest_checkpoint", "checkpoint", "consistency",
+    "latest_checkpoint", "checkpoint", "consistency", "forms", "form_entries", "case_forms",
 ]  # fmt: skip
 ENDLESS = ["stream"]
 NOTHING_TO_GET_WRONG = ["checkpoint", "latest_checkpoint"]
@@ -86,7 +86,14 @@ async def test_whatever_is_asked_the_answer_is_no_fault_of_ours(
     deployed: World, case: str, operation: str, mode: GenerationMode
 ) -> None:
     schema = schemathesis.openapi.from_dict(await document(deployed))
-    known = {"complaint": case, "desk": "plain", "owe": "monthly_report", "period": "2026-01", "size": "1"}
+    known = {
+        "complaint": case,
+        "desk": "plain",
+        "owe": "monthly_report",
+        "period": "2026-01",
+        "size": "1",
+        "form": "case_file",
+    }
     made = requests_of(schema, operation, mode, known, deployed.ledger.url)
     async with deployed.reader() as client:
         for one in made:
