@@ -40,6 +40,7 @@ def cases(world: World) -> Iterator[Case]:
             calendar=world.calendar,
             view=world.view,
             latest=state.version,
+            refused={},
         )
 
 
