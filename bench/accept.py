@@ -1,4 +1,4 @@
-"""How fast intake accepts: ``python bench/accept.py`` prints JSON lines. Starts a PostgreSQL and an intake of its own.
+"""How fast intake accepts: ``python -m bench accept`` prints JSON lines. Starts a PostgreSQL and an intake of its own.
 
 One intake process on one event loop, 32 connections over loopback that each wait for their own answer, the plain
 procedure, a complaint of some 400 bytes with its complainant and contact, so that personal values are sealed under a
