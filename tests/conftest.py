@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterator
 
@@ -11,11 +10,12 @@ from hypothesis import settings
 
 from tests import servers
 
-# No example is judged by its speed; on CI the examples are the same in every run.
-settings.register_profile("redress", deadline=None, derandomize=os.environ.get("CI") == "true")
-settings.register_profile(
-    "quick", settings.get_profile("redress"), max_examples=15
-)  # `make unit`: a look, not a search
+# No example is judged by its speed; they are the same in every run, so that what failed fails again.
+settings.register_profile("redress", deadline=None, derandomize=True)
+# `make unit`: a look, not a search.
+settings.register_profile("quick", settings.get_profile("redress"), max_examples=15)
+# `pytest --hypothesis-profile search`: others in every run, and more of them.
+settings.register_profile("search", deadline=None, max_examples=500)
 settings.load_profile("redress")
 
 

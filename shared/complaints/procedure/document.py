@@ -100,6 +100,8 @@ DEEPEST: Final = 24
 LONGEST: Final = 1_000_000
 INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+ODD_BREAKS: Final = re.compile("[\x85\u2028\u2029]")
+"""Ends of a line for YAML 1.1, none for YAML 1.2 and for editors: what follows would stand on another line for each."""
 WORDS: Final = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -111,10 +113,12 @@ def read(text: str, file: str) -> Row:
     """The file's one mapping.
 
     Raises:
-        PackRefused: not YAML; an anchor, alias or tag; a key twice; anything but one mapping.
+        PackRefused: not YAML; a line that ends for some readers only; an anchor, alias or tag; a key twice; anything
+            but one mapping.
     """
     if len(text) > LONGEST:
         raise PackRefused(file, 1, 1, f"a pack of {len(text)} characters; {LONGEST} are enough for any procedure")
+    _refuse_odd_breaks(text, file)
     try:
         events = _events(text, file)
     except MarkedYAMLError as error:
@@ -146,6 +150,13 @@ def _events(text: str, file: str) -> tuple[Event, ...]:
         if not isinstance(event, DocumentStartEvent):
             found.append(event)
     return tuple(found)
+
+
+def _refuse_odd_breaks(text: str, file: str) -> None:
+    if (odd := ODD_BREAKS.search(text)) is not None:
+        at, code = odd.start(), ord(odd[0])
+        why = f"the character U+{code:04X} ends a line for some readers and not for others; write it \\u{code:04x}"
+        raise PackRefused(file, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), why)
 
 
 def _refuse_marks(text: str, file: str) -> None:

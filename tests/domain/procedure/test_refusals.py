@@ -41,6 +41,14 @@ def test_a_damaged_pack_is_refused_for_its_own_reason_at_its_own_line_and_clause
     assert row["clause"] == (clause if isinstance(clause, str) else ", ".join(clause))
 
 
+@pytest.mark.parametrize("odd", ["\x85", "\u2028", "\u2029"])
+def test_what_ends_a_line_for_some_readers_only_is_refused_where_it_stands(odd: str) -> None:
+    with pytest.raises(PackRefused) as refused:
+        load(f"pack:\n  title: a{odd}b\n  version: x\n", file="odd.yaml")
+    assert (refused.value.line, refused.value.column) == (2, 11)
+    assert f"write it \\u{ord(odd):04x}" in refused.value.reason
+
+
 def test_every_reason_is_there_once() -> None:
     reasons = [row["reason"] for row in rows()]
     assert len(set(reasons)) == len(reasons)
