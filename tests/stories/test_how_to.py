@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from complaints.business_time import parse_calendar
 from complaints.procedure.library import find_pack
 from redress.simulation import World, read_scenario
 from tests.expectations import lines, unmet
@@ -25,8 +26,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_example_of_the_how_to_has_a_text_a_pack_and_a_story() -> None:
-    assert set(BLOCKS) == {f"corner-shop.{end}" for end in ("en.md", "yaml", "jsonl", "expect")}
+def test_the_example_of_the_how_to_has_a_text_a_pack_a_story_and_a_desk() -> None:
+    files = {f"corner-shop.{end}" for end in ("en.md", "yaml", "jsonl", "expect")}
+    assert set(BLOCKS) == files | {"calendar.json", "desk.json"}
+
+
+def test_the_desk_of_the_how_to_has_a_calendar_and_answers_that_its_pack_takes(folder: Path) -> None:
+    assert parse_calendar(BLOCKS["calendar.json"]).timezone == "Europe/London"
+    answers = json.loads(BLOCKS["desk.json"])["answers"]
+    assert find_pack(folder / "corner-shop.yaml").load(answers).answered
 
 
 def test_the_pack_of_the_how_to_quotes_its_text_and_runs_its_story(folder: Path) -> None:
