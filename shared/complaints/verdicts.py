@@ -330,7 +330,8 @@ def _of_tables(case: _Case) -> Iterator[Verdict]:
     for table in case.frame.tables:
         decide = table.table.decide
         needs = missing(case.frame, case.sight, decide)
-        open_rows = [row.rule for row in _undecided(table, case.sight)] if decide in case.state.decided else None
+        decided = decide in case.state.decided
+        open_rows = [row.rule for row in _undecided(table, case.sight) if needs] if decided else None
         for row in table.rows:
             hit = case.decided.get((decide, row.rule))
             if open_rows is not None:

@@ -321,6 +321,8 @@ def test_what_a_person_has_judged_waits_for_nothing() -> None:
     case = given(LASTING, receive(facts={"age": 40}), command("regrade", "front", at(0, "10:00"), grade=1, reason="r"))
     standing = Standing("C", case.state, LASTING, CALENDAR)
     assert work([standing], at(1)).undecided == []
+    rows = [v for v in verdicts(LASTING, CALENDAR, case.history, at(1)) if v.row == "grade"]
+    assert [v.verdict for v in rows] == ["not applicable", "obeyed"]
 
 
 def test_a_question_of_another_channel_or_whose_condition_is_false_is_not_owed() -> None:
