@@ -45,7 +45,7 @@ from complaints.business_time import BusinessCalendar
 from complaints.calendar_spec import DEFAULT_CALENDAR
 from complaints.codec import to_json
 from complaints.commands import Receive, Sender, from_wire
-from complaints.complaint import INITIAL, replay
+from complaints.complaint import INITIAL
 from complaints.deciding import decide
 from complaints.handling import Handled
 from complaints.procedure.library import open_pack
@@ -140,7 +140,7 @@ def answered() -> Sent:
     )
     assert isinstance(command, Receive)  # noqa: S101 - it is what was asked for
     events = decide(INITIAL, command, open_pack(PACK), BusinessCalendar.compile(DEFAULT_CALENDAR))
-    handled = Handled(stream_id=uuid4(), events=events, version=len(events), state=replay(events))
+    handled = Handled(stream_id=uuid4(), events=events, version=len(events), case="complaint")
     return Sent(desk=DESK, complaint=command.complaint, command_id=command.id, handled=handled, received=True)
 
 

@@ -25,9 +25,11 @@ import msgspec
 from bench.figures import is_quick, report
 from complaints.business_time import BusinessCalendar
 from complaints.calendar_spec import DEFAULT_CALENDAR
-from complaints.commands import SYSTEM, CaseCommand, FireTimer, Sender, from_wire
+from complaints.commands import SYSTEM, CaseCommand, FireTimer, Receive, Sender, from_wire
 from complaints.complaint import INITIAL, Complaint, replay
 from complaints.deciding import Others, decide, next_due
+from complaints.deciding.decision import run_through
+from complaints.deciding.run import Run
 from complaints.errors import Rejected
 from complaints.events import CaseEvent
 from complaints.procedure.library import packs
@@ -60,10 +62,9 @@ def main(argv: Sequence[str] = ()) -> None:
             longest = max(longest, mine, key=len)
     taken = [[timed(one, procedure, calendar) for one in asked] for _ in range(rounds)]
     tell("engine.decide_and_evolve", taken)
-    rare = [
-        [took for took, one in zip(r, asked, strict=True) if type(one.command).__name__ == "Receive"] for r in taken
-    ]
-    tell("engine.receive", rare)
+    received = [one for one in asked if isinstance(one.command, Receive)]
+    tell("engine.receive", [[timed(one, procedure, calendar) for one in received] for _ in range(rounds)])
+    tell("engine.receive_alike", [[alike(one, procedure, calendar) for one in received] for _ in range(rounds)])
     case = longest[:EVENTS]
     tell("engine.replay", [[took(lambda: replay(case)) for _ in range(200)] for _ in range(rounds)], events=len(case))
     tell("engine.first", [[first(asked[0], calendar)] for _ in range(rounds)])
@@ -107,12 +108,23 @@ def command_of(line: dict[str, Any], at: datetime) -> CaseCommand:
 
 
 def timed(one: Asked, procedure: Procedure, calendar: BusinessCalendar) -> float:
-    """Microseconds for one decision and the state after it."""
+    """Microseconds for one decision, row by row, and the state after it."""
+
+    def both() -> None:
+        with suppress(Rejected):
+            replay(run_through(Run(one.state, one.command, procedure, calendar, one.others)), one.state)
+
+    return took(both)
+
+
+def alike(one: Asked, procedure: Procedure, calendar: BusinessCalendar) -> float:
+    """Microseconds for a receipt like an earlier one, and the state after it."""
 
     def both() -> None:
         with suppress(Rejected):
             replay(decide(one.state, one.command, procedure, calendar, one.others), one.state)
 
+    both()
     return took(both)
 
 

@@ -20,7 +20,7 @@ from complaints.adapters.problems import problem_of
 from complaints.codec import to_json
 from complaints.errors import Transient
 from complaints.events import stored_name
-from intake.commands import Asking, Commands, Parts, Sent, case_of
+from intake.commands import Asking, Commands, Parts, Sent
 from intake.reading import Limits, json_of, struct_of, too_large
 from intake.schemas import BulkLine, LineDone, LineRefused
 from intake.wanted import Wanted, understood
@@ -199,7 +199,7 @@ def _line(number: int, sent: Sent) -> bytes:
         first_position=handled.first_position,
         last_position=handled.last_position,
         duplicate=handled.duplicate,
-        events=[stored_name(event, case_of(handled.state)) for event in handled.events],
+        events=[stored_name(event, handled.case) for event in handled.events],
     )
     return to_json(line) + b"\n"
 

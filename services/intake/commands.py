@@ -7,20 +7,21 @@ from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID, uuid4
 
+import msgspec
+
 from complaints.adapters.records import CommandRecord
-from complaints.codec import DESK, Recorded, event_data
+from complaints.codec import DESK, Recorded
 from complaints.commands import COMMAND_TYPES, SERVICE_COMMANDS, Command, DutyCommand, Receive, Sender, from_wire
-from complaints.complaint import Complaint
 from complaints.desk_keys import Principal
 from complaints.desk_requests import Changed, DeskChange, OpenDesk
 from complaints.desk_view import DeskView
-from complaints.duties import DutyBook
 from complaints.errors import Malformed, Rejected, Unknown
 from complaints.events import stored_name
 from complaints.handling import Handled, Handler
 from complaints.identity import EVERY_DESK, command_id, complaint_id
 from complaints.planning import Context
 from complaints.ports import EventStore, Now
+from complaints.registry import REGISTRY
 from intake.auth import need_desk, need_role, need_scope
 from intake.reading import Limits, text_rule
 from intake.schemas import CommandBody, Done, EventOut
@@ -79,8 +80,7 @@ class Parts:
             return await self.handler.handle(desk, command, context=context, if_version=if_version)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, and what the request belongs to."""
 
     who: Principal
@@ -93,8 +93,7 @@ class Asking:
         return Context(frontend=self.who.frontend, correlation_id=self.correlation_id, traceparent=self.traceparent)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A command that is asked for. ``key``: the idempotency key; ``at``: its own instant, in an imported life."""
 
     name: str
@@ -104,8 +103,7 @@ class Asked:
     if_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """A command that was handled."""
 
     desk: str
@@ -213,7 +211,6 @@ def no_such_command(name: str) -> Malformed:
 def done(sent: Sent, correlation_id: UUID) -> Done:
     """The answer to a command."""
     handled = sent.handled
-    case = case_of(handled.state)
     before = handled.version - len(handled.events)
     return Done(
         id=sent.complaint,
@@ -228,22 +225,17 @@ def done(sent: Sent, correlation_id: UUID) -> Done:
             EventOut(
                 at=event.at,
                 complaint=sent.complaint,
-                event=stored_name(event, case),
+                event=stored_name(event, handled.case),
                 clause=event.clause,
                 rule=event.rule,
                 inputs=event.inputs,
-                data=event_data(event),
+                data=REGISTRY.data(event),
                 version=before + n,
                 position=handled.first_position + n - 1,
             )
             for n, event in enumerate(handled.events, 1)
         ],
     )
-
-
-def case_of(state: Complaint | DutyBook) -> str:
-    """What kind of case a state is of."""
-    return state.case if isinstance(state, Complaint) else "complaint"
 
 
 async def consume(parts: Parts, record: CommandRecord) -> None:

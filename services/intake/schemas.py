@@ -67,7 +67,7 @@ class EventOut(Out, frozen=True, kw_only=True):
     clause: Clause
     rule: str | None
     inputs: dict[str, Any]
-    data: dict[str, Any]
+    data: Annotated[Any, msgspec.Meta(extra_json_schema={"type": "object"})]
     version: int
     position: int
 

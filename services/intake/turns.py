@@ -6,8 +6,6 @@ Between processes the store alone decides who was first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 
 class Turns:
@@ -16,23 +14,36 @@ class Turns:
     def __init__(self) -> None:
         self._last: dict[str, asyncio.Future[None]] = {}
 
-    @asynccontextmanager
-    async def turn(self, name: str) -> AsyncIterator[None]:
-        """Waits until everybody who came before has left."""
-        before = self._last.get(name)
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        mine.add_done_callback(lambda _: self._forget(name, mine))
-        self._last[name] = mine
-        try:
-            if before is not None:
-                await asyncio.shield(before)
-            yield
-        finally:
-            if before is None or before.done():
-                mine.set_result(None)
-            else:  # given up while waiting: whoever waits for us now waits for the one before
-                before.add_done_callback(lambda _: mine.set_result(None))
+    def turn(self, name: str) -> Turn:
+        """A context in which nobody else is at this name; entered when everybody who came before has left."""
+        return Turn(self._last, name)
 
-    def _forget(self, name: str, mine: asyncio.Future[None]) -> None:
-        if self._last.get(name) is mine:
-            del self._last[name]
+
+class Turn:
+    """One place in a queue."""
+
+    __slots__ = ("_before", "_last", "_mine", "_name")
+
+    def __init__(self, last: dict[str, asyncio.Future[None]], name: str) -> None:
+        self._last, self._name = last, name
+
+    async def __aenter__(self) -> None:
+        self._before = self._last.get(self._name)
+        self._mine = self._last[self._name] = asyncio.get_running_loop().create_future()
+        if self._before is not None:
+            try:
+                await asyncio.shield(self._before)
+            except BaseException:
+                await self.__aexit__()
+                raise
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._before is None or self._before.done():
+            self._leave()
+        else:  # given up while waiting: whoever waits for us now waits for the one before
+            self._before.add_done_callback(lambda _: self._leave())
+
+    def _leave(self) -> None:
+        self._mine.set_result(None)
+        if self._last.get(self._name) is self._mine:
+            del self._last[self._name]

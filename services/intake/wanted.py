@@ -8,10 +8,12 @@ instant at which it was sent, and the case is marked as imported.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID, uuid4
+
+from msgspec.structs import replace
 
 from complaints.codec import DESK
 from complaints.commands import COMMAND_TYPES

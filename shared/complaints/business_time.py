@@ -63,6 +63,8 @@ class Due:
         if self.counted is None:
             return ()
         calendar, spans = self.counted
+        if len(spans) == 1:
+            return calendar.intervals(*spans[0])
         return tuple(interval for a, b in spans for interval in calendar.intervals(a, b))
 
 
@@ -118,7 +120,11 @@ class BusinessCalendar:
         a, b = as_utc(a), as_utc(b)
         years = self._covering(a, b)
         low, high = bisect_right(years.closes, a), bisect_left(years.opens, b) if a < b else 0
-        return tuple((max(a, years.opens[i]), min(b, years.closes[i])) for i in range(low, high))
+        found = list(zip(years.opens[low:high], years.closes[low:high], strict=True))
+        if found:  # the first and the last alone can be cut
+            found[0] = (max(a, found[0][0]), found[0][1])
+            found[-1] = (found[-1][0], min(b, found[-1][1]))
+        return tuple(found)
 
     def is_open(self, at: datetime) -> bool:
         """Is it working time? At the closing instant it is not."""

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from struct import Struct
+from typing import Protocol
 from uuid import UUID
 
 from complaints.merkle import HASH_BYTES, Frontier, leaf_hash
@@ -43,45 +44,51 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def event_hash(
-    *,
-    previous: bytes,
-    stream_id: UUID,
-    version: int,
-    category: str,
-    desk: str,
-    type: str,
-    schema_version: int,
-    occurred_at: datetime,
-    command_id: UUID,
-    meta: bytes,
-    data: bytes,
-) -> bytes:
-    """The hash of one event, 32 bytes, over the bytes that the module's page lists."""
-    head = _HEAD.pack(
-        _TAG, previous, stream_id.bytes, version, schema_version, _microseconds(occurred_at), command_id.bytes
-    )
-    parts = [head]
-    for text in (category.encode(), desk.encode(), type.encode(), meta, data):
-        parts += (_LENGTH.pack(len(text)), text)
-    return sha256(b"".join(parts)).digest()
+class Hashed(Protocol):
+    """What is hashed of an event beside its place: of one that is new, or of one that is stored."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def schema_version(self) -> int: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+    @property
+    def meta(self) -> bytes: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+class Hashing:
+    """Hashes the events of one command, over the bytes that the module's page lists; what is common is written once."""
+
+    def __init__(self, *, stream_id: UUID, command_id: UUID, category: str, desk: str) -> None:
+        self._stream, self._command = stream_id.bytes, command_id.bytes
+        self._at: tuple[datetime | None, int] = (None, 0)  # mostly all of them are of one instant
+        self._where = b"".join(_LENGTH.pack(len(text)) + text for text in (category.encode(), desk.encode()))
+
+    def hash(self, event: Hashed, *, version: int, previous: bytes) -> bytes:
+        """The hash of one event, 32 bytes. Raises ValueError: its instant has no zone."""
+        if event.occurred_at is not self._at[0]:
+            self._at = (event.occurred_at, _microseconds(event.occurred_at))
+        at, name, meta, data = self._at[1], event.type.encode(), event.meta, event.data
+        parts = (
+            _HEAD.pack(_TAG, previous, self._stream, version, event.schema_version, at, self._command),
+            self._where,
+            _LENGTH.pack(len(name)),
+            name,
+            _LENGTH.pack(len(meta)),
+            meta,
+            _LENGTH.pack(len(data)),
+            data,
+        )
+        return sha256(b"".join(parts)).digest()
 
 
 def hash_of(event: StoredEvent) -> bytes:
     """What the hash of a stored event must be, given what is stored before it."""
-    return event_hash(
-        previous=event.previous_hash,
-        stream_id=event.stream_id,
-        version=event.version,
-        category=event.category,
-        desk=event.desk,
-        type=event.type,
-        schema_version=event.schema_version,
-        occurred_at=event.occurred_at,
-        command_id=event.command_id,
-        meta=event.meta,
-        data=event.data,
-    )
+    hashing = Hashing(stream_id=event.stream_id, command_id=event.command_id, category=event.category, desk=event.desk)
+    return hashing.hash(event, version=event.version, previous=event.previous_hash)
 
 
 def hashes(append: Append, *, first_version: int | None = None) -> list[bytes]:
@@ -89,22 +96,14 @@ def hashes(append: Append, *, first_version: int | None = None) -> list[bytes]:
 
     ``first_version`` is one more than the expected version unless the stream counts from 0.
     """
-    first = append.expected_version + 1 if first_version is None else first_version
+    hashing = Hashing(
+        stream_id=append.stream_id, command_id=append.command_id, category=append.category, desk=append.desk
+    )
     chain, previous = [], append.previous_hash
-    for version, event in enumerate(append.events, first):
-        previous = event_hash(
-            previous=previous,
-            stream_id=append.stream_id,
-            version=version,
-            category=append.category,
-            desk=append.desk,
-            type=event.type,
-            schema_version=event.schema_version,
-            occurred_at=event.occurred_at,
-            command_id=append.command_id,
-            meta=event.meta,
-            data=event.data,
-        )
+    for version, event in enumerate(
+        append.events, append.expected_version + 1 if first_version is None else first_version
+    ):
+        previous = hashing.hash(event, version=version, previous=previous)
         chain.append(previous)
     return chain
 

@@ -14,7 +14,7 @@ import msgspec
 
 from complaints.commands import Sender
 from complaints.errors import Undecodable
-from complaints.events import ENVELOPE, Clause, Event, stored_name, tag_of
+from complaints.events import Clause, Event, stored_name, tag_of
 from complaints.personal import BY_PERSON, ERASED_MARK, SEALED, Marks, Path, Sealed, marked, with_values
 from complaints.ports import Category, NewEvent, StoredEvent
 from complaints.registry import REGISTRY, Registry
@@ -24,14 +24,17 @@ DESK: Final = "desk"
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where an event comes from. ``complaint`` is the stream's id, or ``desk``."""
+    """Where an event comes from. ``complaint`` is the stream's id, or ``desk``.
 
-    desk: str
-    complaint: str
+    The first four are the event's own; the rest is the same for all events of a command.
+    """
+
     at: datetime
     clause: Clause = None
     rule: str | None = None
     inputs: dict[str, Any] = {}
+    desk: str
+    complaint: str
     pack: str | None = None
     pack_version: int | None = None
     desk_version: int = 0
@@ -84,24 +87,42 @@ _MARKERS: Final = (SEALED.encode(), ERASED_MARK.encode())
 
 def event_data(event: Event, registry: Registry = REGISTRY) -> dict[str, Any]:
     """The data of an event as the vocabulary shows it."""
-    data: dict[str, Any] = builtins(event)
-    for field in ("type", *ENVELOPE):
-        data.pop(field, None)
-    for field, usual in registry.always(type(event)):
-        data.setdefault(field, usual)
+    data: dict[str, Any] = builtins(registry.data(event))
     return data
 
 
 def encode(event: Event, meta: Envelope, *, case: str = "complaint", registry: Registry = REGISTRY) -> NewEvent:
     """The event as it is stored. What the event says of itself (at, clause, rule, inputs) goes into the envelope."""
-    envelope = msgspec.structs.replace(meta, at=event.at, clause=event.clause, rule=event.rule, inputs=event.inputs)
-    return NewEvent(
-        type=stored_name(event, case),
-        schema_version=type(event).schema_version,
-        occurred_at=event.at,
-        data=to_json(event_data(event, registry)),
-        meta=to_json(envelope),
-    )
+    return Encoding(meta, case=case, registry=registry).encode(event)
+
+
+class Encoding:
+    """Encodes the events of one command, and what their envelopes have in common only once."""
+
+    def __init__(self, meta: Envelope, *, case: str = "complaint", registry: Registry = REGISTRY) -> None:
+        self.meta, self.case, self._registry = meta, case, registry
+        common = to_json(msgspec.structs.replace(meta, clause=None, rule=None, inputs={}))
+        self._common = common[common.index(b",") :]  # beyond the instant, which comes first
+
+    def encode(self, event: Event) -> NewEvent:
+        """The event as it is stored."""
+        own = to_json(_Own(event.at, event.clause, event.rule, event.inputs))
+        return NewEvent(
+            type=stored_name(event, self.case),
+            schema_version=type(event).schema_version,
+            occurred_at=event.at,
+            data=to_json(self._registry.data(event)),
+            meta=own[:-1] + self._common,
+        )
+
+
+class _Own(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The beginning of an envelope: what the event says of itself."""
+
+    at: datetime
+    clause: Clause = None
+    rule: str | None = None
+    inputs: dict[str, Any] = {}
 
 
 def decode(stored: StoredEvent, registry: Registry = REGISTRY) -> Recorded:

@@ -603,9 +603,12 @@ def tag_of(event: Event | type[Event]) -> str:
     return str(event.__struct_config__.tag)
 
 
+_NAMES = {cls: name for name, cls in EVENT_TYPES.items()}
+
+
 def stored_name(event: Event, case: str) -> str:
     """The stored name: ``case.closed`` where the case is no complaint."""
-    name = tag_of(event)
+    name = _NAMES.get(type(event)) or tag_of(event)
     return name if case == "complaint" else name.replace("complaint.", "case.", 1)
 
 

@@ -7,7 +7,6 @@ fresh state, and a command that was decided before gets the answer it got then.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from complaints.commands import Command, DutyCommand, EraseSubject, data_of, nam
 from complaints.complaint import INITIAL, Complaint, evolve
 from complaints.deciding import taken
 from complaints.desks import DeskViews
-from complaints.duties import EMPTY, DutyBook, evolve_duty
+from complaints.duties import EMPTY, evolve_duty
 from complaints.erasure import Erasures
 from complaints.errors import (
     BeingErased,
@@ -43,8 +42,7 @@ __all__ = ["Context", "Handled", "Handler", "Loaded", "Observer"]
 TRIES: Final = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handled:
+class Handled(msgspec.Struct, frozen=True, kw_only=True):
     """What a command did. A repeat (``duplicate``) has the events and the place of the first time.
 
     A command that decided nothing has no events; its positions are 0, and its repeat is looked at again.
@@ -56,7 +54,7 @@ class Handled:
     first_position: int = 0
     last_position: int = 0
     duplicate: bool = False
-    state: Complaint | DutyBook
+    case: str  # what kind of case it is of
 
 
 class Observer(Protocol):
@@ -160,7 +158,7 @@ class Handler:
             if not fresh:
                 return await self._handled(request, fresh=True)
             return await self._repeated(request) or Handled(
-                stream_id=plan.loaded.stream_id, events=(), version=plan.loaded.version, state=plan.loaded.state
+                stream_id=plan.loaded.stream_id, events=(), version=plan.loaded.version, case=plan.loaded.case
             )
         return await self._written(request, plan)
 
@@ -180,7 +178,7 @@ class Handler:
             version=written.appended.version,
             first_position=written.appended.first_position,
             last_position=written.appended.last_position,
-            state=written.after.state,
+            case=written.after.case,
         )
 
     async def _repeated(self, request: Request) -> Handled | None:
@@ -200,7 +198,7 @@ class Handler:
             first_position=appended.first_position,
             last_position=appended.last_position,
             duplicate=True,
-            state=loaded.state,
+            case=loaded.case,
         )
 
     async def _finish_erasing(self, request: Request, handled: Handled) -> None:

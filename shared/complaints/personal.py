@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_origin
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,9 @@ from complaints.events import Event, ReportProduced, SampleDrawn
 
 Path = tuple[str | int, ...]
 BY_PERSON: Final[Path] = ("by", "person")
+
+_SHARED: Final = ".".join(map(str, BY_PERSON))
+"""The path of what all events of a command hold, sealed at the first of them; its marker says at which version."""
 
 SEALED: Final = "$sealed"
 ERASED_MARK: Final = "$erased"
@@ -51,9 +54,11 @@ class Sealed(str):
 
     def marker(self) -> dict[str, Any]:
         """Its form in JSON."""
-        marker: dict[str, Any] = {SEALED: str.__str__(self), "subject": str(self.subject)}
+        marker: dict[str, Any] = {SEALED: str.__str__(self), "subject": _text(self.subject)}
         if self.generation != 1:
             marker["generation"] = self.generation
+        if self.path == _SHARED:
+            marker["version"] = self.version
         return marker
 
 
@@ -78,8 +83,7 @@ def is_closed(value: object) -> bool:
     return isinstance(value, Sealed | Erased)
 
 
-@dataclass(frozen=True, slots=True)
-class Personal:
+class Personal(msgspec.Struct, frozen=True):
     """A personal value of an event.
 
     It is about the event's own subject, or that of the complaint ``of``, or (``names``) about whom it names itself.
@@ -91,46 +95,46 @@ class Personal:
     names: bool = False
 
 
-def personal_values(event: Event, *, facts: Collection[str], by_customer: bool) -> Iterator[Personal]:
+def personal_values(event: Event, *, facts: Collection[str], by_customer: bool) -> list[Personal]:
     """The personal values of an event that is about to be stored.
 
     They are: the fields that its type declares, facts that the pack declares personal wherever they are repeated, the
     name of somebody who acts as the customer, the facts that a report shows of each complaint, and who was drawn.
     """
     declared, people, repeating = _fields(type(event))
-    for name in (*declared, *people) if by_customer else declared:
-        yield from _all_of((name,), getattr(event, name))
+    found: list[Personal] = []
+    for name in declared:
+        if (value := getattr(event, name)) is not None:
+            found += _all_of((name,), value)
+    if by_customer:
+        found += [Personal((name,), value) for name in people if (value := getattr(event, name)) is not None]
     for name in repeating:
-        yield from _chosen((name,), getattr(event, name), facts)
+        for key, value in getattr(event, name).items():
+            if (key in facts or "." in key or "#" in key) and value is not None and is_personal(key, facts):
+                found.append(Personal((name, key), value))
     if isinstance(event, ReportProduced):
-        yield from _of_complaints(("figures",), event.figures, facts)
-    if isinstance(event, SampleDrawn):
+        found += _of_complaints(("figures",), event.figures, facts)
+    elif isinstance(event, SampleDrawn):
         for name in ("included", "drawn"):
-            for place, value in enumerate(getattr(event, name)):
-                yield Personal((name, place), value, names=True)
+            found += [Personal((name, place), value, names=True) for place, value in enumerate(getattr(event, name))]
+    return found
 
 
 @cache
 def _fields(kind: type[Event]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Of a type: the fields that it declares personal, that name who acts, that may repeat facts."""
+    """Of a type: the fields that it declares personal, that name who acts, that may repeat facts by name."""
     names = kind.__struct_fields__
     people = tuple(name for name in ("person",) if name in names and name not in kind.personal)
-    return kind.personal, people, tuple(name for name in ("facts", "looked_at", "inputs") if name in names)
+    mappings = {field.name for field in msgspec.structs.fields(kind) if get_origin(field.type) is dict}
+    return kind.personal, people, tuple(name for name in ("facts", "looked_at", "inputs") if name in mappings)
 
 
 def _all_of(path: Path, value: Any) -> Iterator[Personal]:
-    if value is not None and not isinstance(value, str) and isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key, inner in value.items():
             yield from _all_of((*path, key), inner)
     elif value is not None:
         yield Personal(path, value)
-
-
-def _chosen(path: Path, values: Any, facts: Collection[str], of: str | None = None) -> Iterator[Personal]:
-    if values and isinstance(values, Mapping):
-        for key, value in values.items():
-            if value is not None and is_personal(key, facts):
-                yield Personal((*path, key), value, of)
 
 
 def _of_complaints(path: Path, value: Any, facts: Collection[str]) -> Iterator[Personal]:
@@ -138,9 +142,11 @@ def _of_complaints(path: Path, value: Any, facts: Collection[str]) -> Iterator[P
     if isinstance(value, list | tuple):
         for place, inner in enumerate(value):
             yield from _of_complaints((*path, place), inner, facts)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         if isinstance(of := value.get("complaint"), str):
-            yield from _chosen(path, value, facts, of)
+            for key, inner in value.items():
+                if inner is not None and is_personal(key, facts):
+                    yield Personal((*path, key), inner, of)
         else:
             for key, inner in value.items():
                 yield from _of_complaints((*path, key), inner, facts)
@@ -152,8 +158,19 @@ def is_personal(name: str, facts: Collection[str]) -> bool:
         return True
     if "." not in name and "#" not in name:
         return False
-    parts = re.split("[.#]", name)
+    parts = _parts(name)
     return parts[-1] == "person" or any(part in facts for part in parts)
+
+
+@lru_cache(maxsize=4096)
+def _parts(name: str) -> list[str]:
+    return re.split("[.#]", name)
+
+
+@lru_cache(maxsize=1024)
+def _text(subject: UUID) -> str:
+    """A subject in writing: all values of an event are mostly about one and the same."""
+    return str(subject)
 
 
 @lru_cache(maxsize=1024)
@@ -207,15 +224,18 @@ class Marks:
 
     def _sealed(self, marker: dict[str, Any], path: Path) -> Sealed | None:
         """None for what only looks like a marker, as a contact whose kind somebody named so."""
-        token, subject, generation = marker.get(SEALED), marker.get("subject"), marker.get("generation", 1)
-        if not isinstance(token, str) or not isinstance(subject, str) or not isinstance(generation, int):
+        token, subject = marker.get(SEALED), marker.get("subject")
+        generation, version = marker.get("generation", 1), marker.get("version", self.version)
+        if not isinstance(token, str) or not isinstance(subject, str):
+            return None
+        if not isinstance(generation, int) or not isinstance(version, int):
             return None
         try:
             about = UUID(subject)
         except ValueError:
             return None
         return Sealed(
-            token, subject=about, generation=generation, stream=self.stream, version=self.version, path=dotted(path)
+            token, subject=about, generation=generation, stream=self.stream, version=version, path=dotted(path)
         )
 
 

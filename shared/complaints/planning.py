@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Generic
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from complaints.codec import DESK, Envelope
 from complaints.commands import (
@@ -22,10 +22,10 @@ from complaints.commands import (
     Receive,
 )
 from complaints.complaint import Complaint
-from complaints.deciding import Others, claims, decide, decided
+from complaints.deciding import NOTHING, Others, claims, decide, decided
 from complaints.desk_view import DeskView, compiled_calendar
 from complaints.desks import DeskViews, no_such_desk
-from complaints.duties import DutyBook, decide_duty, evolve_duty, included
+from complaints.duties import DutyBook, decide_duty, included
 from complaints.erasure import Erasures
 from complaints.errors import Rejected, Unknown
 from complaints.events import Event
@@ -46,8 +46,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A command on its way. ``fingerprint`` tells a repeat from another request under the same id."""
 
     desk: str
@@ -57,14 +56,13 @@ class Request:
     if_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan(Generic[State]):
+class Plan(msgspec.Struct, Generic[State], frozen=True, kw_only=True):
     """What was decided about a stream, and how it is to be written."""
 
     streams: Streams[State]
     loaded: Loaded[State]
     events: Sequence[Event]
-    state: State  # after them
+    state: State | None  # after them, where it is known already
     entry: Entry
     procedure: Procedure
 
@@ -120,17 +118,14 @@ class Planner:
         view.may_act(command.by.person, command.by.role, command.at)
         procedure = view.procedure
         if isinstance(command, DrawSample):
-            command = msgspec.structs.replace(command, included=await self._included(view, command))
+            command = replace(command, included=await self._included(view, command))
         entry = Entry(
             meta=_meta(request, command, complaint=DESK, view=view, imported=False),
             fingerprint=request.fingerprint,
             facts=procedure.personal,
         )
         events = decide_duty(loaded.state, command, procedure)
-        state = loaded.state
-        for event in events:
-            state = evolve_duty(state, event)
-        return Plan(streams=self._duties, loaded=loaded, events=events, state=state, entry=entry, procedure=procedure)
+        return Plan(streams=self._duties, loaded=loaded, events=events, state=None, entry=entry, procedure=procedure)
 
     async def _included(self, view: DeskView, command: DrawSample) -> list[str]:
         """Whom the sample includes whatever is drawn, as the desk's cases stand now."""
@@ -159,7 +154,7 @@ class Planner:
         others, guards = await self._linked(view.desk, command, fresh=fresh)
         command, others = await self._ground(view, command, others)
         if isinstance(command, EraseSubject):
-            command = msgspec.structs.replace(command, subject=str(self._subject(loaded, command.subject)))
+            command = replace(command, subject=str(self._subject(loaded, command.subject)))
             guards = (*guards, *await self._others_of_the_subject(view, loaded, command))
         try:
             done = decided(state, command, procedure, calendar, others, warnings=view.warnings)
@@ -198,13 +193,13 @@ class Planner:
         elif isinstance(command, Link):
             named = command.other
         else:
-            return Others(), ()
+            return NOTHING, ()
         try:
             loaded = await self.case(desk, named, fresh=fresh)
         except Unknown:
-            return Others(), ()
+            return NOTHING, ()
         if not loaded.version:
-            return Others(), ()
+            return NOTHING, ()
         others = Others(linked={named: loaded.state})
         if str(loaded.stream_id) == command.complaint:
             return others, ()
@@ -216,7 +211,7 @@ class Planner:
             if command.version not in view.calendars:
                 raise Rejected("no-such-calendar", None, f"desk {view.desk} has no calendar {command.version}")
             calendar = compiled_calendar(view.calendars[command.version])
-            command = msgspec.structs.replace(command, desk_version=command.desk_version or view.version)
+            command = replace(command, desk_version=command.desk_version or view.version)
             return command, replace(others, calendar=calendar)
         if isinstance(command, Receive):
             name = command.complainant
@@ -235,7 +230,7 @@ class Planner:
                     pack=procedure.id,
                     pack_version=procedure.version,
                 )
-            return msgspec.structs.replace(command, desk_version=new.version), replace(others, procedure=procedure)
+            return replace(command, desk_version=new.version), replace(others, procedure=procedure)
         return command, others
 
     def _digested(self, desk: str, values: Sequence[Claim]) -> tuple[Claim, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -68,13 +69,15 @@ class Registry:
     def __init__(self, types: Iterable[type[Event]]) -> None:
         self._types: dict[str, type[Event]] = {}
         self._upcasters: dict[tuple[str, int], Upcaster] = {}
-        self._always: dict[type[Event], tuple[tuple[str, Any], ...]] = {}
+        self._always: dict[type[Event], tuple[str, ...]] = {}
+        self._shown: dict[type[Event], Callable[[Event], msgspec.Struct]] = {}
         for kind in types:
             name = events.tag_of(kind)
             self._types[name] = kind
             if name.startswith("complaint."):  # the same of a case that is no complaint
                 self._types[name.replace("complaint.", "case.", 1)] = kind
             self._always[kind] = tuple(_always(kind))
+            self._shown[kind] = _shown(kind, self._always[kind])
 
     def upcast(self, name: str, from_version: int) -> Callable[[Upcaster], Upcaster]:
         """Registers, as a decorator, how data of ``from_version`` becomes that of the next. Each exactly once."""
@@ -114,9 +117,9 @@ class Registry:
             data = upcaster(data)
         return kind, data
 
-    def always(self, kind: type[Event]) -> tuple[tuple[str, Any], ...]:
-        """Field and usual value of what the vocabulary always shows."""
-        return self._always[kind]
+    def data(self, event: Event) -> msgspec.Struct:
+        """What an event says beside its envelope, with whatever the vocabulary always shows; to be written as JSON."""
+        return self._shown[type(event)](event)
 
     def schema(self, name: str) -> Data:
         """The JSON Schema (2020-12) of the stored data of a name's current version. Raises KeyError."""
@@ -129,7 +132,7 @@ class Registry:
             if field != "type" and field not in events.ENVELOPE
         }
         required = [f for f in own["required"] if f in properties]
-        required += [field for field, _ in self.always(kind) if field not in required]
+        required += [field for field in self._always[kind] if field not in required]
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$id": f"https://redress.example/schemas/events/{name}.v{kind.schema_version}.json",
@@ -149,12 +152,39 @@ class Registry:
         }
 
 
-def _always(kind: type[Event]) -> Iterable[tuple[str, Any]]:
+def _always(kind: type[Event]) -> Iterable[str]:
     wanted = {name for base, names in OBLIGATORY.items() if issubclass(kind, base) for name in names}
-    for field in msgspec.structs.fields(kind):
-        if field.name in wanted:
-            usual = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
-            yield field.encode_name, usual
+    return (field.encode_name for field in msgspec.structs.fields(kind) if field.name in wanted)
+
+
+def _shown(kind: type[Event], always: Collection[str]) -> Callable[[Event], msgspec.Struct]:
+    """What makes of an event its data as the vocabulary shows it: a struct that has no usual value where one is shown.
+
+    It takes the event's values as they are, so that nothing is copied before it is written.
+    """
+    fields = [field for field in msgspec.structs.fields(kind) if field.name not in events.ENVELOPE]
+    fields.sort(key=lambda field: not (field.required or field.encode_name in always))  # as a signature demands
+    form = msgspec.defstruct(
+        kind.__name__,
+        [
+            (field.name, Any) if field.required or field.encode_name in always else (field.name, Any, _usual(field))
+            for field in fields
+        ],
+        frozen=True,
+        omit_defaults=True,
+        rename={field.name: field.encode_name for field in fields},
+    )
+    if len(fields) == 1:
+        (name,) = (field.name for field in fields)
+        return lambda event: form(getattr(event, name))
+    values = attrgetter(*(field.name for field in fields))
+    return lambda event: form(*values(event))
+
+
+def _usual(field: Any) -> Any:
+    if field.default is msgspec.NODEFAULT:
+        return msgspec.field(default_factory=field.default_factory)
+    return field.default
 
 
 def _sealable(field: str, kind: type[Event], shape: Data) -> Data:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
+
+import msgspec
 
 from complaints.codec import Recorded
 from complaints.commands import Sender
 from complaints.events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Unsealed:
+class Unsealed(msgspec.Struct, frozen=True):
     """An event that will be stored as ``version``, and the data subject it is about."""
 
     event: Event
@@ -43,8 +43,10 @@ class Sealer(Protocol):
 
     async def seal(
         self, stream: UUID, desk: str, items: Sequence[Unsealed], *, facts: Collection[str], by: Sender
-    ) -> list[tuple[Event, Sender]]:
-        """Each event, and who caused it, with their personal values sealed under durable keys.
+    ) -> tuple[list[Event], Sender]:
+        """The events of a command, and who caused them, with their personal values sealed under durable keys.
+
+        The name of a customer who acts is sealed once for all of them, at the first.
 
         Raises: BeingErased, StoreUnavailable.
         """

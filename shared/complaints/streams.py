@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
-from complaints.codec import Envelope, Recorded, decode, encode
-from complaints.commands import Sender
+from complaints.codec import Encoding, Envelope, Recorded, decode
 from complaints.errors import Unknown
 from complaints.events import ComplaintReceived, Event, PackChanged, SubjectErased
 from complaints.ports import GENESIS, Append, Appended, Category, Claim, EventStore, Guard, NewEvent
@@ -26,8 +25,24 @@ State = TypeVar("State")
 CACHED: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded(Generic[State]):
+class Folded(Generic[State]):
+    """A state, and events that have come since; folded when somebody asks for it."""
+
+    __slots__ = ("_events", "_evolve", "_state")
+
+    def __init__(self, state: State, events: Sequence[Event], evolve: Callable[[State, Any], State]) -> None:
+        self._state, self._events, self._evolve = state, events, evolve
+
+    @property
+    def state(self) -> State:
+        """The state after all of them."""
+        for event in self._events:
+            self._state = self._evolve(self._state, event)
+        self._events = ()
+        return self._state
+
+
+class Loaded(msgspec.Struct, Generic[State], frozen=True, kw_only=True):
     """A stream as it stands. ``version`` 0: there is none yet.
 
     ``desk_version``: the version of its desk whose procedure it runs under. ``subject``: whom its personal values are
@@ -38,14 +53,18 @@ class Loaded(Generic[State]):
     desk: str
     version: int
     hash: bytes
-    state: State
+    folded: Folded[State]
     desk_version: int
     subject: UUID
     case: str = "complaint"
 
+    @property
+    def state(self) -> State:
+        """What its events come to."""
+        return self.folded.state
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written(Generic[State]):
+
+class Written(msgspec.Struct, Generic[State], frozen=True, kw_only=True):
     """What became of a write; ``after`` is None where it was written before."""
 
     appended: Appended
@@ -53,8 +72,7 @@ class Written(Generic[State]):
     after: Loaded[State] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What is written beside the events."""
 
     meta: Envelope
@@ -78,7 +96,8 @@ class Streams(Generic[State]):
         sealer: Sealer,
         cached: int = CACHED,
     ) -> None:
-        self._category, self._initial, self._evolve = category, initial, evolve
+        self._category, self._evolve = category, evolve
+        self._fresh = Folded(initial, (), evolve)
         self._store, self._sealer = store, sealer
         self._cached: OrderedDict[UUID, Loaded[State]] = OrderedDict()
         self._size = cached
@@ -117,16 +136,17 @@ class Streams(Generic[State]):
         """The stream as memory has it; one that memory does not know, as if there were none."""
         return self._cached.get(stream_id) or self._nothing(stream_id, desk)
 
-    async def write(self, loaded: Loaded[State], events: Sequence[Event], entry: Entry, state: State) -> Written[State]:
-        """Seals, encodes and appends; ``state`` is that after the events.
+    async def write(
+        self, loaded: Loaded[State], events: Sequence[Event], entry: Entry, state: State | None = None
+    ) -> Written[State]:
+        """Seals, encodes and appends; ``state`` is that after the events, where it is known.
 
         Raises: VersionConflict, Taken, CommandReused, BeingErased, StoreBusy, StoreUnavailable.
         """
-        started = next((event for event in events if isinstance(event, ComplaintReceived)), None)
-        if started is not None:
-            loaded = replace(loaded, subject=UUID(started.subject), case=started.case)
-        items = [Unsealed(event, loaded.version + n, loaded.subject) for n, event in enumerate(events, 1)]
-        sealed = await self._sealer.seal(loaded.stream_id, loaded.desk, items, facts=entry.facts, by=entry.meta.by)
+        loaded = _begun(loaded, events[0])
+        items = [Unsealed(event, version, loaded.subject) for version, event in enumerate(events, loaded.version + 1)]
+        sealed, by = await self._sealer.seal(loaded.stream_id, loaded.desk, items, facts=entry.facts, by=entry.meta.by)
+        meta = entry.meta if by is entry.meta.by else replace(entry.meta, by=by)
         append = Append(
             stream_id=loaded.stream_id,
             category=self._category,
@@ -135,7 +155,7 @@ class Streams(Generic[State]):
             previous_hash=loaded.hash,
             command_id=entry.meta.command_id,
             fingerprint=entry.fingerprint,
-            events=tuple(_encoded(sealed, entry.meta, loaded.case)),
+            events=tuple(_encoded(sealed, meta, loaded.case)),
             claims=entry.claims,
             releases=entry.releases,
             guards=entry.guards,
@@ -143,7 +163,8 @@ class Streams(Generic[State]):
         appended = await self._store.append(append)
         if appended.duplicate:
             return Written(appended=appended, events=(), after=None)
-        after = self._after(loaded, events, state, appended.hash)
+        folded = Folded(loaded.state, events, self._evolve) if state is None else Folded(state, (), self._evolve)
+        after = self._after(loaded, events, folded, appended.hash)
         return Written(appended=appended, events=events, after=self._keep(after))
 
     async def written(self, stream_id: UUID, appended: Appended) -> Sequence[Event]:
@@ -162,7 +183,7 @@ class Streams(Generic[State]):
             desk=desk,
             version=0,
             hash=GENESIS,
-            state=self._initial,
+            folded=self._fresh,
             desk_version=0,
             subject=stream_id,
         )
@@ -188,19 +209,20 @@ class Streams(Generic[State]):
     def _folded(self, loaded: Loaded[State], records: Sequence[Recorded]) -> Loaded[State]:
         if not records:
             return loaded
-        events, state = [record.event for record in records], loaded.state
-        for event in events:
-            state = self._evolve(state, event)
-        return self._after(replace(loaded, desk=records[-1].desk), events, state, records[-1].hash)
+        events = [record.event for record in records]
+        folded = Folded(loaded.state, events, self._evolve)
+        return self._after(replace(_begun(loaded, events[0]), desk=records[-1].desk), events, folded, records[-1].hash)
 
-    def _after(self, loaded: Loaded[State], events: Sequence[Event], state: State, hash: bytes) -> Loaded[State]:
-        changes: dict[str, Any] = {}
+    def _after(
+        self, loaded: Loaded[State], events: Sequence[Event], folded: Folded[State], hash: bytes
+    ) -> Loaded[State]:
+        desk_version = loaded.desk_version
         for event in events:
-            if isinstance(event, ComplaintReceived):
-                changes |= {"subject": UUID(event.subject), "case": event.case, "desk_version": event.desk_version}
-            elif isinstance(event, PackChanged):
-                changes["desk_version"] = event.desk_version
-        return replace(loaded, version=loaded.version + len(events), state=state, hash=hash, **changes)
+            if isinstance(event, PackChanged):
+                desk_version = event.desk_version
+        return replace(
+            loaded, version=loaded.version + len(events), folded=folded, hash=hash, desk_version=desk_version
+        )
 
     def _keep(self, loaded: Loaded[State]) -> Loaded[State]:
         if not loaded.version:
@@ -214,11 +236,19 @@ class Streams(Generic[State]):
         return loaded
 
 
-def _encoded(sealed: Sequence[tuple[Event, Sender]], meta: Envelope, case: str) -> Iterator[NewEvent]:
+def _begun(loaded: Loaded[State], first: Event) -> Loaded[State]:
+    """The stream with what its first event says of it."""
+    if not isinstance(first, ComplaintReceived):
+        return loaded
+    subject = loaded.stream_id if first.subject is None else UUID(first.subject)
+    return replace(loaded, subject=subject, case=first.case, desk_version=first.desk_version)
+
+
+def _encoded(events: Sequence[Event], meta: Envelope, case: str) -> Iterator[NewEvent]:
     """From a change of the pack on, events name the new one."""
-    for event, by in sealed:
+    encoding = Encoding(meta, case=case)
+    for event in events:
         if isinstance(event, PackChanged):
-            meta = msgspec.structs.replace(
-                meta, pack=event.pack, pack_version=event.pack_version, desk_version=event.desk_version
-            )
-        yield encode(event, meta if by == meta.by else msgspec.structs.replace(meta, by=by), case=case)
+            meta = replace(meta, pack=event.pack, pack_version=event.pack_version, desk_version=event.desk_version)
+            encoding = Encoding(meta, case=case)
+        yield encoding.encode(event)

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import msgspec
 import pytest
 
 from complaints.adapters.database import pool
@@ -21,7 +22,15 @@ from complaints.adapters.subject_keys import MemoryKeys, PostgresKeys, SubjectKe
 from complaints.codec import Envelope, Recorded, decode, encode
 from complaints.commands import SYSTEM, Sender
 from complaints.errors import BeingErased, Undecodable
-from complaints.events import ComplaintReceived, Event, FactsRecorded, ReportProduced, SampleDrawn, WorkRecorded
+from complaints.events import (
+    ComplaintReceived,
+    Event,
+    FactsRecorded,
+    ReportProduced,
+    SampleDrawn,
+    StepOpened,
+    WorkRecorded,
+)
 from complaints.personal import ERASED, Erased, Sealed
 from complaints.ports import GENESIS, StoredEvent
 from complaints.sealer import Unsealed
@@ -96,7 +105,7 @@ def as_stored(event: Event, by: Sender, *, stream: UUID, version: int) -> Stored
 async def through_the_log(
     sealing: Sealing, event: Event, *, stream: UUID, subject: UUID, by: Sender = WU, version: int = 1
 ) -> StoredEvent:
-    ((sealed, who),) = await sealing.seal(stream, "demo", [Unsealed(event, version, subject)], facts=FACTS, by=by)
+    (sealed,), who = await sealing.seal(stream, "demo", [Unsealed(event, version, subject)], facts=FACTS, by=by)
     return as_stored(sealed, who, stream=stream, version=version)
 
 
@@ -123,6 +132,36 @@ async def test_no_personal_value_is_stored_in_the_clear_and_everything_else_is(s
         assert personal not in stored
     data = json.loads(row.data)
     assert (data["facts"]["major"], data["channel"], data["person"]) == (True, "phone", "wu")
+
+
+async def test_the_name_of_a_customer_who_acts_is_sealed_once_for_all_events_of_his_command(sealing: Sealing) -> None:
+    stream, subject = uuid4(), uuid4()
+    wang = Sender(person="王五", role="customer")
+    events = [received(person="王五"), StepOpened(at=AT, step="look", by="cm"), StepOpened(at=AT, step="act", by="cm")]
+    items = [Unsealed(event, version, subject) for version, event in enumerate(events, 1)]
+
+    sealed, by = await sealing.seal(stream, "demo", items, facts=FACTS, by=wang)
+    rows = [as_stored(event, by, stream=stream, version=version) for version, event in enumerate(sealed, 1)]
+
+    assert [record.meta.by for record in await opened(sealing, *rows)] == [wang] * 3
+    assert len({json.loads(row.meta)["by"]["person"]["$sealed"] for row in rows}) == 1
+    assert [json.loads(row.meta)["by"]["person"]["version"] for row in rows] == [1, 1, 1]
+    with pytest.raises(Undecodable):
+        await opened(sealing, msgspec.structs.replace(rows[1], stream_id=uuid4()))
+
+
+async def test_a_name_that_was_sealed_for_one_event_alone_still_opens(sealing: Sealing) -> None:
+    """So it was before a command's events shared it; then the marker names no version."""
+    stream, wang = uuid4(), Sender(person="王五", role="customer")
+    step = StepOpened(at=AT, step="look", by="cm")
+    _, by = await sealing.seal(stream, "demo", [Unsealed(step, 4, uuid4())], facts=FACTS, by=wang)
+    row = as_stored(step, by, stream=stream, version=4)
+    older = row.meta.replace(b',"version":4', b"")
+    assert older != row.meta
+
+    (recorded,) = await opened(sealing, msgspec.structs.replace(row, meta=older))
+
+    assert recorded.meta.by == wang
 
 
 async def test_reasons_and_the_names_of_customers_who_act_are_personal(sealing: Sealing) -> None:

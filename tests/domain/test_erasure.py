@@ -10,7 +10,6 @@ import pytest
 from complaints.adapters.sealing import Sealing
 from complaints.adapters.subject_keys import MemoryKeys
 from complaints.calendar_spec import DEFAULT_CALENDAR
-from complaints.complaint import Complaint
 from complaints.desk_events import LimitsSet
 from complaints.desks import simulated
 from complaints.errors import Transient
@@ -144,10 +143,10 @@ async def test_a_new_case_of_a_subject_settles_the_erasure_that_stands_in_its_wa
         await world.send("erase-subject", a, PROTECTION, key="e2", subject="王五", reason="r")
         await world.sealing.begin_erasing(subject, uuid5(REDRESS_NS, "e2"))
 
-    new = await world.send("receive", case(), channel="web", complainant="王五")
+    new = case()
+    await world.send("receive", new, channel="web", complainant="王五")
 
-    assert isinstance(new.state, Complaint)
-    assert new.state.complainant == "王五"
+    assert (await world.handler.load("demo", new)).state.complainant == "王五"
     assert await world.sealing.erasing() == {}
     old = (await world.handler.load("demo", a)).state.complainant
     assert old == "王五" if where == "begun" else old is ERASED

@@ -13,7 +13,7 @@ from complaints.chain import hashes
 from complaints.errors import CommandReused, RedressError, Taken, VersionConflict
 from complaints.ports import GENESIS, Append, Appended, Category, Claim, Guard, NewEvent
 
-CALL = f"SELECT * FROM es.append({', '.join(f'${place}' for place in range(1, 31))})"  # noqa: S608 - only numbers
+CALL = f"SELECT * FROM es.append({', '.join(f'${place}' for place in range(1, 23))})"  # noqa: S608 - only numbers
 """The arguments are those of ``arguments``."""
 
 
@@ -107,21 +107,15 @@ def arguments(batch: Sequence[Prepared], *, shard: int = 0) -> list[Any]:
     appends = [prepared.append for prepared in batch]
     order = waves(appends)
     last = max(order, default=0)
-    owners: list[int] = []
-    versions: list[int] = []
-    events: list[NewEvent] = []
-    before: list[bytes] = []
-    after: list[bytes] = []
+    events: list[tuple[object, ...]] = []
     guards: list[tuple[int, Guard]] = []
     claims: list[tuple[int, bool, str, Claim]] = []
     for number, prepared in enumerate(batch, 1):
         append = prepared.append
-        owners += [number] * len(append.events)
-        versions += prepared.versions
-        events += append.events
-        before.append(append.previous_hash)
-        before += prepared.hashes[:-1]
-        after += prepared.hashes
+        events += [
+            (number, version, new.type, new.schema_version, new.occurred_at, new.data, new.meta, before, after)
+            for version, new, before, after in prepared.chained()
+        ]
         guards += [(number, guard) for guard in append.guards]
         claims += [(number, False, append.desk, claim) for claim in append.claims]
         claims += [(number, True, append.desk, claim) for claim in append.releases]
@@ -139,15 +133,7 @@ def arguments(batch: Sequence[Prepared], *, shard: int = 0) -> list[Any]:
         [len(append.events) for append in appends],
         [prepared.versions[-1] for prepared in batch],
         [prepared.hashes[-1] for prepared in batch],
-        owners,
-        versions,
-        [event.type for event in events],
-        [event.schema_version for event in events],
-        [event.occurred_at for event in events],
-        [event.data for event in events],
-        [event.meta for event in events],
-        before,
-        after,
+        events,
         [number for number, _ in guards],
         [guard.stream_id for _, guard in guards],
         [guard.version for _, guard in guards],

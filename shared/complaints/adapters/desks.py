@@ -188,7 +188,7 @@ class Desks(LoggedViews):
             person = person_of(event)
             subject = stream if person is None else self._sealing.pseudonym(desk, f"staff:{person}")
             items.append(Unsealed(event, number, subject))
-        sealed = await self._sealing.seal(stream, desk, items, facts=(), by=by)
+        sealed, _ = await self._sealing.seal(stream, desk, items, facts=(), by=by)
         envelope = Envelope(
             desk=desk,
             complaint=DESK,
@@ -201,7 +201,7 @@ class Desks(LoggedViews):
             correlation_id=context.correlation_id or command_id,
             traceparent=context.traceparent,
         )
-        return [(cast("DeskEvent", event), envelope) for event, _ in sealed]
+        return [(cast("DeskEvent", event), envelope) for event in sealed]
 
     async def _repeated(self, desk: str, command_id: UUID, fingerprint: bytes) -> Changed | None:
         found = await self._store.find_command(command_id)

@@ -111,36 +111,41 @@ class Sealing:
     # --- sealing ---
     async def seal(
         self, stream: UUID, desk: str, items: Sequence[Unsealed], *, facts: Collection[str], by: Sender
-    ) -> list[tuple[Event, Sender]]:
-        """Each event, and who caused it, with their personal values sealed. The keys are durable when it returns.
+    ) -> tuple[list[Event], Sender]:
+        """The events of a command, and who caused them, with their personal values sealed.
+
+        The keys are durable when it returns. The name of a customer who acts is sealed once, at the first event.
 
         Raises: BeingErased, StoreUnavailable.
         """
         customer = by.role == CUSTOMER
-        found = [list(personal_values(item.event, facts=facts, by_customer=customer)) for item in items]
-        others = await self._subjects_of(value.of for values in found for value in values)
+        found: dict[int, list[Personal]] = {}  # by place; most events have none
+        for place, item in enumerate(items):
+            values = personal_values(item.event, facts=facts, by_customer=customer)
+            if customer and place == 0:
+                values.append(Personal(BY_PERSON, by.person))
+            if values := [value for value in values if not is_closed(value.value)]:
+                found[place] = values
+        others = await self._subjects_of({v.of for values in found.values() for v in values if v.of is not None})
 
         def about(item: Unsealed, value: Personal) -> UUID:
-            return self.pseudonym(desk, value.value) if value.names else others.get(value.of, item.subject)
+            if value.names:
+                return self.pseudonym(desk, value.value)
+            return item.subject if value.of is None else others.get(value.of, item.subject)
 
-        named = [
-            [(value, about(item, value)) for value in values if not is_closed(value.value)]
-            + ([(Personal(BY_PERSON, by.person), item.subject)] if customer else [])
-            for item, values in zip(items, found, strict=True)
-        ]
-        keys = await self._keys_for_sealing(stream, desk, _subjects(named), begins=any(i.version == 1 for i in items))
-        nonces = _nonces(sum(map(len, named)))
-        sealed = []
-        for item, values in zip(items, named, strict=True):
-            closed = _closed(values, keys, stream, item.version, nonces)
-            person = closed.pop(BY_PERSON, by.person)
-            sealed.append((with_values(item.event, closed), Sender(person=person, role=by.role)))
-        return sealed
+        named = {place: [(value, about(items[place], value)) for value in values] for place, values in found.items()}
+        keys = await self._keys_for_sealing(stream, desk, _subjects(named.values()), begins=items[0].version == 1)
+        nonces = _nonces(sum(map(len, named.values())))
+        events = [item.event for item in items]
+        for place, of_event in named.items():
+            closed = _closed(of_event, keys, stream, items[place].version, nonces)
+            if BY_PERSON in closed:
+                by = Sender(person=closed.pop(BY_PERSON), role=by.role)
+            events[place] = with_values(events[place], closed)
+        return events, by
 
-    async def _subjects_of(self, complaints: Iterable[str | None]) -> dict[str | None, UUID]:
-        streams = {
-            UUID(complaint): complaint for complaint in complaints if complaint is not None and _is_id(complaint)
-        }
+    async def _subjects_of(self, complaints: Collection[str]) -> dict[str, UUID]:
+        streams = {UUID(complaint): complaint for complaint in complaints if _is_id(complaint)}
         if not streams:
             return {}
         return {streams[stream]: subject for stream, subject in (await self._keys.subjects(streams)).items()}
@@ -151,9 +156,12 @@ class Sealing:
         """Those of a new stream are always asked for, so that the stream is linked to its subject."""
         keys = {} if begins else {s: key for s in wanted if (key := self._cached(s)) is not None and key.cipher}
         if missing := [subject for subject in wanted if subject not in keys]:
-            made = [Wanted(subject, desk, stream, self._wrap(subject, os.urandom(KEY_BYTES))) for subject in missing]
+            new = {subject: os.urandom(KEY_BYTES) for subject in missing}
+            made = [Wanted(subject, desk, stream, self._wrap(subject, key)) for subject, key in new.items()]
             kept = await self._keys.ensure(made)
-            keys.update({subject: self._remember(kept[subject]) for subject in missing})
+            for want in made:
+                own = kept[want.subject]
+                keys[want.subject] = self._remember(own, new[want.subject] if own.wrapped == want.wrapped else None)
         return keys
 
     # --- opening ---
@@ -224,13 +232,16 @@ class Sealing:
         self._cache.move_to_end(subject)
         return key
 
-    def _remember(self, wrapped: WrappedKey) -> _Key:
-        cipher = None if wrapped.wrapped is None else AESGCM(self._unwrap(wrapped.subject, wrapped.wrapped))
-        key = _Key(wrapped.generation, cipher, self._clock() + self._fresh_for)
-        self._cache[wrapped.subject] = key
+    def _remember(self, wrapped: WrappedKey, key: bytes | None = None) -> _Key:
+        """``key``: what is wrapped, where that is known."""
+        if key is None and wrapped.wrapped is not None:
+            key = self._unwrap(wrapped.subject, wrapped.wrapped)
+        cipher = None if key is None else AESGCM(key)
+        known = _Key(wrapped.generation, cipher, self._clock() + self._fresh_for)
+        self._cache[wrapped.subject] = known
         if len(self._cache) > CACHED:
             self._cache.popitem(last=False)
-        return key
+        return known
 
     def _wrap(self, subject: UUID, key: bytes) -> bytes:
         nonce = os.urandom(NONCE_BYTES)

@@ -33,11 +33,13 @@ def claims(
         return (), ()
     claimed: dict[tuple[str, str], None] = {}
     released: dict[tuple[str, str], None] = {}
-    known = dict(state.facts)
+    known = {fact: state.facts.get(fact) for fact in scopes}
     for event in events:
         for fact, value in _facts(event).items():
-            before, known[fact] = known.get(fact), value
-            if fact not in scopes or value == before:
+            if fact not in scopes:
+                continue
+            before, known[fact] = known[fact], value
+            if value == before:
                 continue
             for scope in scopes[fact]:
                 if before is not None and not is_closed(before):
@@ -64,23 +66,26 @@ def taken(scope: str, holder: str, procedure: Procedure) -> Rejected:
 
 
 def _scopes(procedure: Procedure) -> dict[str, list[str]]:
-    """Fact to the scopes in which it is unique."""
+    """Fact to the scopes in which it is unique; found once."""
+    known: dict[str, list[str]] | None = procedure.cache.get("scopes")
+    if known is not None:
+        return known
     scopes: dict[str, list[str]] = {}
     for fact in dict.fromkeys(form.number for form in procedure.forms.values() if form.number is not None):
         scopes.setdefault(fact, []).append(f"{NUMBER}{fact}")
     for unique in procedure.uniques.values():
         scopes.setdefault(unique.same, []).append(f"{UNIQUE}{unique.name}")
+    procedure.cache["scopes"] = scopes
     return scopes
 
 
 def _facts(event: CaseEvent) -> Facts:
-    match event:
-        case ComplaintReceived() | Record():
-            return event.facts
-        case FactsRecorded() if event.item is None:
-            return event.facts
-        case _:
-            return {}
+    if isinstance(event, _TELLING) and (not isinstance(event, FactsRecorded) or event.item is None):
+        return event.facts
+    return {}
+
+
+_TELLING = (ComplaintReceived, Record, FactsRecorded)
 
 
 def _as_claims(some: Iterator[tuple[str, str]]) -> tuple[Claim, ...]:

@@ -85,7 +85,7 @@ def _start(look: Look) -> bool:
             word=None if due is not None else word,
             case=case[0] if case is not None else None,
             regrade=regrade,
-            **dated(look, due, limit, start),
+            **dated(look.run, look.row, due, limit, start),
         )
     )
     return True
@@ -131,7 +131,7 @@ def _run_on(look: Look, clock: SlaClock) -> bool:
             rule=row.row,
             inputs=run.looked_at([row.stop]),
             clock=row.name,
-            **dated(look, due, look.limit, clock.from_),
+            **dated(look.run, look.row, due, look.limit, clock.from_),
         )
     )
     return True
@@ -234,7 +234,7 @@ def recompute(
             from_=start if start != clock.from_ else None,
             left_s=left_s,
             word=None if due is not None else word or (limit.word or None if limit is not None else None),
-            **dated(look, due, limit, start),
+            **dated(look.run, look.row, due, limit, start),
         )
     )
 

@@ -37,6 +37,7 @@ from complaints.commands import (
     WaiveStep,
 )
 from complaints.complaint import Complaint
+from complaints.deciding.openings import Opening, openings_of
 from complaints.deciding.receipt import receive
 from complaints.deciding.recording import record_step, waive
 from complaints.deciding.run import NOTHING, Others, Run
@@ -60,10 +61,10 @@ from complaints.sla import NO_WARNINGS, Warnings
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The events that follow from a command, and the case after them."""
+    """The events that follow from a command, and the case after them, where it is known already."""
 
     events: list[CaseEvent]
-    state: Complaint
+    state: Complaint | None
 
 
 def decide(
@@ -96,9 +97,26 @@ def decided(
     *,
     warnings: Warnings = NO_WARNINGS,
 ) -> Decided:
-    """As ``decide``; whoever writes the events needs not fold them once more."""
+    """As ``decide``; where the events have been folded on the way, whoever writes them needs not do it once more."""
     run = Run(state, command, procedure, calendar, others, warnings=warnings)
+    if isinstance(command, Receive) and not state.version:
+        return _received(run, command)
     return Decided(run_through(run), run.state)
+
+
+def _received(run: Run, command: Receive) -> Decided:
+    """A new case begins like an earlier one that came in alike, or is decided row by row."""
+    openings = openings_of(run.procedure)
+    likeness = openings.likeness(run, command)
+    if likeness is None:
+        return Decided(run_through(run), run.state)
+    opening = openings.get(likeness)
+    if opening is not None and (events := opening.of(run, command)) is not None:
+        return Decided(events, None)
+    events = run_through(run)
+    if opening is None and (opening := Opening.worked_out(run)) is not None:
+        openings.remember(likeness, opening)
+    return Decided(events, run.state)
 
 
 def run_through(run: Run) -> list[CaseEvent]:

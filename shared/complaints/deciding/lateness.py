@@ -111,6 +111,6 @@ def extend(look: Look, clock: SlaClock) -> None:
             clock=row.name,
             was=clock.due_at,
             because=row.extension.when.text,
-            **dated(look, look.due(to, clock.from_), to, clock.from_),
+            **dated(look.run, look.row, look.due(to, clock.from_), to, clock.from_),
         )
     )

@@ -131,15 +131,15 @@ class Dated(TypedDict):
     warn_at: list[datetime]
 
 
-def dated(look: Look, due: Due | None, limit: Limit | None, start: datetime) -> Dated:
+def dated(run: Run, row: Timed, due: Due | None, limit: Limit | None, start: datetime) -> Dated:
     """The due instant, how it came about, and when the desk wants to be warned of it."""
     if due is None:
         return {"due_at": None, "provisional": False, "intervals": [], "warn_at": []}
-    run, warn_at = look.run, list[datetime]()
+    warn_at = list[datetime]()
     if run.warnings:
         warn_at = warning_instants(
             run.warnings,
-            look.row.row,
+            row.row,
             start=start,
             due=due.at,
             now=run.now,

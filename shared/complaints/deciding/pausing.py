@@ -83,7 +83,7 @@ def run_on_after_pause(look: Look, clock: SlaClock) -> bool:
             rule=row.row,
             inputs=run.looked_at([row.pause]),
             clock=row.name,
-            **dated(look, due, limit, clock.from_),
+            **dated(look.run, look.row, due, limit, clock.from_),
         )
     )
     return True

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
+
+import msgspec
 
 from complaints.business_time import BusinessCalendar
 from complaints.commands import CaseCommand, Sender
@@ -51,8 +52,7 @@ from complaints.procedure.model import NOBODY, Procedure
 from complaints.sla import NO_WARNINGS, Warnings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Others:
+class Others(msgspec.Struct, frozen=True, kw_only=True):
     """What a decision may know beside its own case.
 
     ``linked``: the old cases that the command names, by id. ``procedure``: the one that ``change-pack`` names.
@@ -61,7 +61,7 @@ class Others:
     the versions of the desk and of its calendar under which it begins.
     """
 
-    linked: Mapping[str, Complaint] = field(default_factory=lambda: MappingProxyType({}))
+    linked: Mapping[str, Complaint] = MappingProxyType({})
     procedure: Procedure | None = None
     calendar: BusinessCalendar | None = None
     subject: str = ""

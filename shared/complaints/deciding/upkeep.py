@@ -203,7 +203,7 @@ def _late_by_guess(look: Look, clock: SlaClock) -> None:
                 clause=clock.clause,
                 rule=row.row,
                 clock=row.name,
-                **dated(look, due, limit, clock.from_),
+                **dated(look.run, look.row, due, limit, clock.from_),
             )
         )
 

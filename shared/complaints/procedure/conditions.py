@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -31,6 +32,7 @@ KEYWORDS: Final = frozenset(
 TYPE_NAMES: Final = frozenset(re.findall(r"\w+", "bool bytes double dyn int list map null_type string type uint"))
 IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 ORDERS: Final = ("_<_", "_<=_", "_>_", "_>=_")
+COMPARISONS: Final = (*ORDERS, "_==_", "_!=_")
 _ERROR: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
 _TYPES: Final[Mapping[ValueType, Any]] = {
     "yes-no": cel.Type.BOOL,
@@ -53,7 +55,8 @@ class CelCondition:
     """A compiled condition.
 
     ``compares``: the pairs of a name and a value that it holds against each other; ``needs``: the names without which
-    it is never true (``a`` and ``b.outcome`` of ``a && b.outcome == x``, none of ``a || b``).
+    it is never true (``a`` and ``b.outcome`` of ``a && b.outcome == x``, none of ``a || b``); ``dates``: the instants
+    of which it asks more than how they stand to another.
     """
 
     text: str
@@ -62,6 +65,7 @@ class CelCondition:
     on: Callable[[Lookup], bool | None]
     compares: frozenset[tuple[str, Any]]
     needs: frozenset[str]
+    dates: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Names:
         except NotCompiled:
             on = _by_cel(program, refs, self.types, {n: v for n, v in fixed.items() if n in used})
         compares, needs = frozenset(self._compares(checked.root)), _needs(checked.root) & self.types.keys()
-        return CelCondition(text, refs, leans, on, compares, needs)
+        return CelCondition(text, refs, leans, on, compares, needs, self._dates(checked.root))
 
     def _possible(self, expr: Expr) -> tuple[Any, ...] | None:
         """The values that an expression can have, None where they are not a closed list."""
@@ -109,6 +113,20 @@ class Names:
                 return self.values.get(name)
             case _:
                 return None
+
+    def _dates(self, root: Expr) -> frozenset[str]:
+        """The instants that it reads, but for those that stand beside another in a comparison."""
+        instants = {name for name, kind in self.types.items() if kind == "time"}
+        read = Counter(e.name for e in walk(root) if isinstance(e, Ident) and e.name in instants)
+        for expr in walk(root):
+            match expr:
+                case Call(function=function, args=(Ident(name=left), Ident(name=right))) if (
+                    function in COMPARISONS and left != right and {left, right} <= instants
+                ):
+                    read.subtract((left, right))
+                case _:
+                    pass
+        return frozenset(+read)
 
     def _compares(self, root: Expr) -> Iterable[tuple[str, Any]]:
         ordered = [e.args for e in walk(root) if isinstance(e, Call) and e.function in ORDERS and len(e.args) == 2]

@@ -263,16 +263,16 @@ def after(limit: Limit, at: datetime, answers: Answers, calendar: BusinessCalend
 
 
 def _shifted(limit: Limit, at: datetime, sign: Literal[1, -1], answers: Answers, calendar: BusinessCalendar) -> Due:
-    day = calendar.local_date(at)
     match limit.kind:
         case LimitKind.ELAPSED | LimitKind.HOURS | LimitKind.WORKING:
             length = sign * timedelta(seconds=limit.amount)
             return calendar.add(at, length) if limit.in_working_time(answers) else Due(at + length)
         case LimitKind.WORKING_DAYS:
+            day = calendar.local_date(at)
             shifted = calendar.nth_working_date(day + sign * DAY, sign * limit.amount)
             return Due(_same_time(at, shifted, calendar), not calendar.is_published(max(day, shifted)))
         case LimitKind.DAYS | LimitKind.MONTHS:
-            return Due(_same_time(at, _days_later(limit, day, sign), calendar))
+            return Due(_same_time(at, _days_later(limit, calendar.local_date(at), sign), calendar))
         case _:
             raise ValueError(f"not a length of time: {limit.text!r}")
 

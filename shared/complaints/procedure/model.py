@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from complaints.events import Clause
 from complaints.procedure.limits import Limit
@@ -27,10 +27,12 @@ Lookup = Callable[[str], Any]
 """Gives a name's value, or UNSET while it is not known."""
 
 
+@runtime_checkable
 class Condition(Protocol):
     """A type-checked condition.
 
-    ``refs``: every name it reads, constants and answers of questions left out; ``leans``: the questions it reads.
+    ``refs``: every name it reads, constants and answers of questions left out; ``leans``: the questions it reads;
+    ``dates``: the instants of which it asks more than how they stand to another.
     """
 
     @property
@@ -39,6 +41,8 @@ class Condition(Protocol):
     def refs(self) -> tuple[str, ...]: ...
     @property
     def leans(self) -> tuple[str, ...]: ...
+    @property
+    def dates(self) -> frozenset[str]: ...
     def on(self, get: Lookup) -> bool | None:
         """True, False, or None while a name that decides is not known."""
         ...
@@ -478,4 +482,7 @@ class Procedure:
     @property
     def personal(self) -> frozenset[str]:
         """The facts that are sealed."""
-        return frozenset(f.name for f in self.facts.values() if f.personal)
+        found: frozenset[str] | None = self.cache.get("personal")
+        if found is None:
+            found = self.cache["personal"] = frozenset(f.name for f in self.facts.values() if f.personal)
+        return found

@@ -97,6 +97,24 @@ def test_the_names_that_a_condition_reads_come_from_what_cel_checked(
     assert condition.leans == leans
 
 
+@pytest.mark.parametrize(
+    ("text", "dates"),
+    [
+        ("major", set()),
+        ("posted_at < received", set()),
+        ("major && received >= posted_at || special", set()),
+        ("received == received", {"received"}),
+        ('received < timestamp("2026-03-02T00:00:00Z")', {"received"}),
+        ('posted_at < received || received.getFullYear("Asia/Shanghai") == 2026', {"received"}),
+        ('posted_at + duration("1h") < received', {"posted_at", "received"}),
+    ],
+)
+def test_a_condition_says_of_which_instants_it_asks_more_than_how_they_stand_to_another(
+    text: str, dates: set[str]
+) -> None:
+    assert NAMES.compile(text).dates == dates
+
+
 def test_only_what_can_decide_is_looked_up() -> None:
     asked: list[str] = []
 
