@@ -34,6 +34,7 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "jit": "off",  # compiling costs more than our short statements take
+    "wal_init_zero": "off",  # a young cluster has no old log files to use again, and to fill each new one stops commits
 }
 
 

@@ -211,6 +211,7 @@ def no_such_command(name: str) -> Malformed:
 def done(sent: Sent, correlation_id: UUID) -> Done:
     """The answer to a command."""
     handled = sent.handled
+    data = handled.data or [None] * len(handled.events)
     before = handled.version - len(handled.events)
     return Done(
         id=sent.complaint,
@@ -229,11 +230,11 @@ def done(sent: Sent, correlation_id: UUID) -> Done:
                 clause=event.clause,
                 rule=event.rule,
                 inputs=event.inputs,
-                data=REGISTRY.data(event),
+                data=REGISTRY.data(event) if written is None else msgspec.Raw(written),
                 version=before + n,
                 position=handled.first_position + n - 1,
             )
-            for n, event in enumerate(handled.events, 1)
+            for n, (event, written) in enumerate(zip(handled.events, data, strict=True), 1)
         ],
     )
 

@@ -6,44 +6,47 @@ Between processes the store alone decides who was first.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 
 class Turns:
     """A queue for each name that somebody is at."""
 
     def __init__(self) -> None:
-        self._last: dict[str, asyncio.Future[None]] = {}
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     def turn(self, name: str) -> Turn:
         """A context in which nobody else is at this name; entered when everybody who came before has left."""
-        return Turn(self._last, name)
+        return Turn(self._waiting, name)
 
 
 class Turn:
-    """One place in a queue."""
+    """One's turn at a name."""
 
-    __slots__ = ("_before", "_last", "_mine", "_name")
+    __slots__ = ("_name", "_waiting")
 
-    def __init__(self, last: dict[str, asyncio.Future[None]], name: str) -> None:
-        self._last, self._name = last, name
+    def __init__(self, waiting: dict[str, deque[asyncio.Future[None]]], name: str) -> None:
+        self._waiting, self._name = waiting, name
 
     async def __aenter__(self) -> None:
-        self._before = self._last.get(self._name)
-        self._mine = self._last[self._name] = asyncio.get_running_loop().create_future()
-        if self._before is not None:
-            try:
-                await asyncio.shield(self._before)
-            except BaseException:
+        queue = self._waiting.get(self._name)
+        if queue is None:
+            self._waiting[self._name] = deque()
+            return
+        mine = asyncio.get_running_loop().create_future()
+        queue.append(mine)
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if not mine.cancelled():  # it was called just as it gave up
                 await self.__aexit__()
-                raise
+            raise
 
     async def __aexit__(self, *_: object) -> None:
-        if self._before is None or self._before.done():
-            self._leave()
-        else:  # given up while waiting: whoever waits for us now waits for the one before
-            self._before.add_done_callback(lambda _: self._leave())
-
-    def _leave(self) -> None:
-        self._mine.set_result(None)
-        if self._last.get(self._name) is self._mine:
-            del self._last[self._name]
+        queue = self._waiting[self._name]
+        while queue:
+            following = queue.popleft()
+            if not following.done():  # whoever has given up lies there still
+                following.set_result(None)
+                return
+        del self._waiting[self._name]

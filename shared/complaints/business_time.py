@@ -9,10 +9,11 @@ has any length. Wall times that a zone skips or has twice: see ``wall_time``.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from threading import Lock
 from typing import Self
+
+import msgspec
 
 from complaints.calendar_spec import (
     DEFAULT_CALENDAR,
@@ -45,13 +46,21 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 LONGEST = timedelta(days=366 * (LAST_YEAR - FIRST_YEAR + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """When something falls due. ``provisional``: that relies on dates which no calendar has published yet."""
+class Due(msgspec.Struct, frozen=True, eq=False):
+    """When something falls due. ``provisional``: that relies on dates which no calendar has published yet.
+
+    Two are equal that fall due alike, however they were counted.
+    """
 
     at: datetime
     provisional: bool = False
-    counted: tuple[BusinessCalendar, tuple[Interval, ...]] | None = field(default=None, repr=False, compare=False)
+    counted: tuple[BusinessCalendar, tuple[Interval, ...]] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Due) and (self.at, self.provisional) == (other.at, other.provisional)
+
+    def __hash__(self) -> int:
+        return hash((self.at, self.provisional))
 
     @property
     def intervals(self) -> tuple[Interval, ...]:

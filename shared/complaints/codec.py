@@ -91,6 +91,11 @@ def event_data(event: Event, registry: Registry = REGISTRY) -> dict[str, Any]:
     return data
 
 
+def data_json(event: Event) -> bytes:
+    """The data of an event as it is stored."""
+    return _ENCODER.encode(REGISTRY.data(event))
+
+
 def encode(event: Event, meta: Envelope, *, case: str = "complaint", registry: Registry = REGISTRY) -> NewEvent:
     """The event as it is stored. What the event says of itself (at, clause, rule, inputs) goes into the envelope."""
     return Encoding(meta, case=case, registry=registry).encode(event)
@@ -101,17 +106,20 @@ class Encoding:
 
     def __init__(self, meta: Envelope, *, case: str = "complaint", registry: Registry = REGISTRY) -> None:
         self.meta, self.case, self._registry = meta, case, registry
-        common = to_json(msgspec.structs.replace(meta, clause=None, rule=None, inputs={}))
+        if meta.clause is not None or meta.rule is not None or meta.inputs:
+            meta = msgspec.structs.replace(meta, clause=None, rule=None, inputs={})
+        common = to_json(meta)
         self._common = common[common.index(b",") :]  # beyond the instant, which comes first
 
-    def encode(self, event: Event) -> NewEvent:
-        """The event as it is stored."""
-        own = to_json(_Own(event.at, event.clause, event.rule, event.inputs))
+    def encode(self, event: Event, data: bytes | None = None) -> NewEvent:
+        """The event as it is stored; ``data``: its data, where that is written already."""
+        write = _ENCODER.encode
+        own = write(_Own(event.at, event.clause, event.rule, event.inputs))
         return NewEvent(
             type=stored_name(event, self.case),
-            schema_version=type(event).schema_version,
+            schema_version=event.schema_version,
             occurred_at=event.at,
-            data=to_json(self._registry.data(event)),
+            data=write(self._registry.data(event)) if data is None else data,
             meta=own[:-1] + self._common,
         )
 

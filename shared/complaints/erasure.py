@@ -108,5 +108,5 @@ class Erasures:
             )
             with suppress(VersionConflict):  # it has gone on; it is told all the same
                 told = msgspec.structs.replace(event, at=at)
-                await self._cases.write(other, [told], entry, evolve(state, told))
+                await self._cases.write(other, [told], entry, state=evolve(state, told))
             other = await self._cases.load(other.stream_id, other.desk, fresh=True)

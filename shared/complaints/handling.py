@@ -55,6 +55,7 @@ class Handled(msgspec.Struct, frozen=True, kw_only=True):
     last_position: int = 0
     duplicate: bool = False
     case: str  # what kind of case it is of
+    data: Sequence[bytes | None] = ()  # of each event, as `Decided.data`
 
 
 class Observer(Protocol):
@@ -164,7 +165,7 @@ class Handler:
 
     async def _written(self, request: Request, plan: Plan[Any]) -> Handled:
         try:
-            written = await plan.streams.write(plan.loaded, plan.events, plan.entry, plan.state)
+            written = await plan.streams.write(plan.loaded, plan.events, plan.entry, state=plan.state, data=plan.data)
         except Taken as error:
             raise taken(error.scope, str(error.holder), plan.procedure) from None
         if written.after is None:
@@ -179,6 +180,7 @@ class Handler:
             first_position=written.appended.first_position,
             last_position=written.appended.last_position,
             case=written.after.case,
+            data=plan.data,
         )
 
     async def _repeated(self, request: Request) -> Handled | None:

@@ -101,32 +101,40 @@ def personal_values(event: Event, *, facts: Collection[str], by_customer: bool) 
     They are: the fields that its type declares, facts that the pack declares personal wherever they are repeated, the
     name of somebody who acts as the customer, the facts that a report shows of each complaint, and who was drawn.
     """
-    declared, people, repeating = _fields(type(event))
+    declared, of_a_customer, repeating, of_others = _fields(type(event))
     found: list[Personal] = []
-    for name in declared:
+    for name in of_a_customer if by_customer else declared:
         if (value := getattr(event, name)) is not None:
             found += _all_of((name,), value)
-    if by_customer:
-        found += [Personal((name,), value) for name in people if (value := getattr(event, name)) is not None]
     for name in repeating:
         for key, value in getattr(event, name).items():
             if (key in facts or "." in key or "#" in key) and value is not None and is_personal(key, facts):
                 found.append(Personal((name, key), value))
-    if isinstance(event, ReportProduced):
-        found += _of_complaints(("figures",), event.figures, facts)
-    elif isinstance(event, SampleDrawn):
-        for name in ("included", "drawn"):
-            found += [Personal((name, place), value, names=True) for place, value in enumerate(getattr(event, name))]
+    if of_others:
+        found += _of_others(event, facts)
     return found
 
 
+def _of_others(event: Event, facts: Collection[str]) -> Iterator[Personal]:
+    """What an event of the desk says of others than its subject."""
+    if isinstance(event, ReportProduced):
+        yield from _of_complaints(("figures",), event.figures, facts)
+    elif isinstance(event, SampleDrawn):
+        for name, people in (("included", event.included), ("drawn", event.drawn)):
+            yield from (Personal((name, place), value, names=True) for place, value in enumerate(people))
+
+
 @cache
-def _fields(kind: type[Event]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Of a type: the fields that it declares personal, that name who acts, that may repeat facts by name."""
-    names = kind.__struct_fields__
-    people = tuple(name for name in ("person",) if name in names and name not in kind.personal)
+def _fields(kind: type[Event]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], bool]:
+    """Of a type: the fields that it declares personal, the same if a customer acts, those that may repeat facts.
+
+    Last, whether it speaks of others than its subject.
+    """
+    declared = kind.personal
+    of_a_customer = declared if "person" not in kind.__struct_fields__ else tuple(dict.fromkeys((*declared, "person")))
     mappings = {field.name for field in msgspec.structs.fields(kind) if get_origin(field.type) is dict}
-    return kind.personal, people, tuple(name for name in ("facts", "looked_at", "inputs") if name in mappings)
+    repeating = tuple(name for name in ("facts", "looked_at", "inputs") if name in mappings)
+    return declared, of_a_customer, repeating, issubclass(kind, ReportProduced | SampleDrawn)
 
 
 def _all_of(path: Path, value: Any) -> Iterator[Personal]:
@@ -241,6 +249,6 @@ class Marks:
 
 def marked(value: object) -> object:
     """What JSON holds instead of a sealed or erased value: the hook for msgspec."""
-    if isinstance(value, Sealed | Erased):
+    if type(value) is Sealed or type(value) is Erased:
         return value.marker()
     raise NotImplementedError(f"{type(value).__name__} has no form in JSON")

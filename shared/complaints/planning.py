@@ -63,6 +63,7 @@ class Plan(msgspec.Struct, Generic[State], frozen=True, kw_only=True):
     loaded: Loaded[State]
     events: Sequence[Event]
     state: State | None  # after them, where it is known already
+    data: Sequence[bytes | None] = ()  # of each event, as `Decided.data`
     entry: Entry
     procedure: Procedure
 
@@ -182,6 +183,7 @@ class Planner:
             loaded=loaded,
             events=done.events,
             state=done.state,
+            data=done.data,
             entry=entry,
             procedure=procedure,
         )

@@ -7,7 +7,7 @@ it asks for a fresh one first.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -137,14 +137,28 @@ class Streams(Generic[State]):
         return self._cached.get(stream_id) or self._nothing(stream_id, desk)
 
     async def write(
-        self, loaded: Loaded[State], events: Sequence[Event], entry: Entry, state: State | None = None
+        self,
+        loaded: Loaded[State],
+        events: Sequence[Event],
+        entry: Entry,
+        *,
+        state: State | None = None,
+        data: Sequence[bytes | None] = (),
     ) -> Written[State]:
-        """Seals, encodes and appends; ``state`` is that after the events, where it is known.
+        """Seals, encodes and appends.
+
+        ``state``: that after the events, where it is known. ``data``: for each event, or empty; what is written already
+        of those that hold nothing personal.
 
         Raises: VersionConflict, Taken, CommandReused, BeingErased, StoreBusy, StoreUnavailable.
         """
         loaded = _begun(loaded, events[0])
-        items = [Unsealed(event, version, loaded.subject) for version, event in enumerate(events, loaded.version + 1)]
+        data = data or [None] * len(events)
+        items = [
+            Unsealed(event, version, loaded.subject)
+            for version, (event, written) in enumerate(zip(events, data, strict=True), loaded.version + 1)
+            if written is None
+        ]
         sealed, by = await self._sealer.seal(loaded.stream_id, loaded.desk, items, facts=entry.facts, by=entry.meta.by)
         meta = entry.meta if by is entry.meta.by else replace(entry.meta, by=by)
         append = Append(
@@ -155,7 +169,7 @@ class Streams(Generic[State]):
             previous_hash=loaded.hash,
             command_id=entry.meta.command_id,
             fingerprint=entry.fingerprint,
-            events=tuple(_encoded(sealed, meta, loaded.case)),
+            events=tuple(_encoded(events, sealed, data, meta, loaded.case)),
             claims=entry.claims,
             releases=entry.releases,
             guards=entry.guards,
@@ -218,7 +232,7 @@ class Streams(Generic[State]):
     ) -> Loaded[State]:
         desk_version = loaded.desk_version
         for event in events:
-            if isinstance(event, PackChanged):
+            if type(event) is PackChanged:
                 desk_version = event.desk_version
         return replace(
             loaded, version=loaded.version + len(events), folded=folded, hash=hash, desk_version=desk_version
@@ -244,11 +258,13 @@ def _begun(loaded: Loaded[State], first: Event) -> Loaded[State]:
     return replace(loaded, subject=subject, case=first.case, desk_version=first.desk_version)
 
 
-def _encoded(events: Sequence[Event], meta: Envelope, case: str) -> Iterator[NewEvent]:
+def _encoded(
+    events: Sequence[Event], sealed: Iterable[Event], data: Sequence[bytes | None], meta: Envelope, case: str
+) -> Iterator[NewEvent]:
     """From a change of the pack on, events name the new one."""
-    encoding = Encoding(meta, case=case)
-    for event in events:
-        if isinstance(event, PackChanged):
+    encoding, sealed = Encoding(meta, case=case), iter(sealed)
+    for event, written in zip(events, data, strict=True):
+        if type(event) is PackChanged:
             meta = replace(meta, pack=event.pack, pack_version=event.pack_version, desk_version=event.desk_version)
             encoding = Encoding(meta, case=case)
-        yield encoding.encode(event)
+        yield encoding.encode(event, written) if written is not None else encoding.encode(next(sealed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -62,7 +62,12 @@ async def plausible(chance: random.Random, store: EventStore) -> Append:
         command_id=chance.choice(COMMANDS),
         fingerprint=chance.choice((b"", b"", b"", b"", b"", b"other")),
         events=tuple(
-            NewEvent(type=f"test.{number}", occurred_at=NINE, data=chance.randbytes(4), meta=b"{}")
+            NewEvent(
+                type=f"test.{number}",
+                occurred_at=NINE + stream_id.int % 2 * number * timedelta(microseconds=1),
+                data=chance.randbytes(4),
+                meta=b"{}",
+            )
             for number in range(chance.randint(1, 3))
         ),
         claims=tuple(claims),

@@ -13,7 +13,7 @@ from complaints.chain import hashes
 from complaints.errors import CommandReused, RedressError, Taken, VersionConflict
 from complaints.ports import GENESIS, Append, Appended, Category, Claim, Guard, NewEvent
 
-CALL = f"SELECT * FROM es.append({', '.join(f'${place}' for place in range(1, 23))})"  # noqa: S608 - only numbers
+CALL = f"SELECT * FROM es.append({', '.join(f'${place}' for place in range(1, 13))})"  # noqa: S608 - only numbers
 """The arguments are those of ``arguments``."""
 
 
@@ -112,8 +112,19 @@ def arguments(batch: Sequence[Prepared], *, shard: int = 0) -> list[Any]:
     claims: list[tuple[int, bool, str, Claim]] = []
     for number, prepared in enumerate(batch, 1):
         append = prepared.append
+        first = append.events[0].occurred_at
         events += [
-            (number, version, new.type, new.schema_version, new.occurred_at, new.data, new.meta, before, after)
+            (
+                number,
+                version,
+                new.type,
+                new.schema_version,
+                None if new.occurred_at is first else new.occurred_at,  # an instant is slow to write
+                new.data,
+                new.meta,
+                before,
+                after,
+            )
             for version, new, before, after in prepared.chained()
         ]
         guards += [(number, guard) for guard in append.guards]
@@ -122,17 +133,23 @@ def arguments(batch: Sequence[Prepared], *, shard: int = 0) -> list[Any]:
     return [
         shard,
         last,
-        order if last > 1 else [],
-        [append.command_id for append in appends],
-        [append.fingerprint for append in appends],
-        [append.stream_id for append in appends],
-        [append.category for append in appends],
-        [append.desk for append in appends],
-        [append.expected_version for append in appends],
-        [append.previous_hash for append in appends],
-        [len(append.events) for append in appends],
-        [prepared.versions[-1] for prepared in batch],
-        [prepared.hashes[-1] for prepared in batch],
+        [
+            (
+                wave,
+                append.command_id,
+                append.fingerprint,
+                append.stream_id,
+                append.category,
+                append.desk,
+                append.expected_version,
+                append.previous_hash,
+                len(append.events),
+                prepared.versions[-1],
+                prepared.hashes[-1],
+                append.events[0].occurred_at,
+            )
+            for wave, append, prepared in zip(order, appends, batch, strict=True)
+        ],
         events,
         [number for number, _ in guards],
         [guard.stream_id for _, guard in guards],

@@ -107,13 +107,12 @@ class GroupCommit:
     def _end_patience(self) -> None:
         """Tells those who have waited long enough; one timer for all costs less than one for each."""
         loop = asyncio.get_running_loop()
-        while self._patient and (self._patient[0].answer.done() or self._patient[0].until <= loop.time()):
-            _settle(
-                self._patient.popleft(),
-                StoreUnavailable(
-                    f"no answer from the store within {self._limits.patience:g} s; the same command may be sent again"
-                ),
-            )
+        patient, now = self._patient, loop.time()
+        while patient and (patient[0].answer.done() or patient[0].until <= now):
+            waiting = patient.popleft()
+            if not waiting.answer.done():
+                why = f"no answer from the store within {self._limits.patience:g} s; the same command may be sent again"
+                waiting.answer.set_result(StoreUnavailable(why))
         self._watch = loop.call_later(_WATCH, self._end_patience) if self._patient else None
 
     async def _drain(self) -> None:

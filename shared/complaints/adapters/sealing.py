@@ -124,7 +124,7 @@ class Sealing:
             values = personal_values(item.event, facts=facts, by_customer=customer)
             if customer and place == 0:
                 values.append(Personal(BY_PERSON, by.person))
-            if values := [value for value in values if not is_closed(value.value)]:
+            if values and (values := [value for value in values if not is_closed(value.value)]):
                 found[place] = values
         others = await self._subjects_of({v.of for values in found.values() for v in values if v.of is not None})
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
+import msgspec
+from msgspec.structs import replace
 
 from complaints.adapters.event_store import patiently
 from complaints.errors import BeingErased
@@ -22,8 +23,7 @@ SETTLED = 60.0
 subject, if it comes at all, and whoever began an erasure and has not ended it never will."""
 
 
-@dataclass(frozen=True, slots=True)
-class WrappedKey:
+class WrappedKey(msgspec.Struct, frozen=True):
     """A subject's key as it is kept; ``wrapped`` is None once it has been destroyed."""
 
     subject: UUID
@@ -31,8 +31,7 @@ class WrappedKey:
     wrapped: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """A key that is about to be used in a stream. ``wrapped`` becomes it where the subject has none."""
 
     subject: UUID
@@ -41,8 +40,7 @@ class Wanted:
     wrapped: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """A stream that holds values of a subject. ``fresh``: its first event may still be on the way."""
 
     stream: UUID

@@ -8,17 +8,19 @@ Source: the pack language, section 6 (`unique`, `number`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, get_args
 
 from complaints.complaint import Complaint
 from complaints.errors import Rejected
-from complaints.events import CaseEvent, ComplaintReceived, Facts, FactsRecorded, Record
+from complaints.events import CaseEvent, ComplaintReceived, Facts, FactsRecorded, Record, RecordEvent
 from complaints.personal import is_closed
 from complaints.ports import Claim
 from complaints.procedure.model import Procedure
 
 NUMBER: Final = "number:"
 UNIQUE: Final = "unique:"
+_TELLING: Final = frozenset((ComplaintReceived, FactsRecorded, *get_args(RecordEvent)))
+"""The types of events that say facts of the case."""
 
 
 def claims(
@@ -29,13 +31,14 @@ def claims(
     ``Claim.key`` is the value itself in UTF-8; whoever stores it digests it. A corrected value releases the old one.
     """
     scopes = _scopes(procedure)
-    if not scopes:
+    told = [_facts(event) for event in events if type(event) in _TELLING]
+    if all(scopes.keys().isdisjoint(facts) for facts in told):
         return (), ()
     claimed: dict[tuple[str, str], None] = {}
     released: dict[tuple[str, str], None] = {}
     known = {fact: state.facts.get(fact) for fact in scopes}
-    for event in events:
-        for fact, value in _facts(event).items():
+    for facts in told:
+        for fact, value in facts.items():
             if fact not in scopes:
                 continue
             before, known[fact] = known[fact], value
@@ -80,12 +83,9 @@ def _scopes(procedure: Procedure) -> dict[str, list[str]]:
 
 
 def _facts(event: CaseEvent) -> Facts:
-    if isinstance(event, _TELLING) and (not isinstance(event, FactsRecorded) or event.item is None):
-        return event.facts
-    return {}
-
-
-_TELLING = (ComplaintReceived, Record, FactsRecorded)
+    if isinstance(event, FactsRecorded):
+        return event.facts if event.item is None else {}
+    return event.facts if isinstance(event, ComplaintReceived | Record) else {}
 
 
 def _as_claims(some: Iterator[tuple[str, str]]) -> tuple[Claim, ...]:

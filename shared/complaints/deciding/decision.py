@@ -5,6 +5,7 @@ Source: the pack language, section 8.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -61,10 +62,15 @@ from complaints.sla import NO_WARNINGS, Warnings
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The events that follow from a command, and the case after them, where it is known already."""
+    """The events that follow from a command, and the case after them, where it is known already.
+
+    ``data``: for each event its data as it is stored, where other cases have the same, else None; empty: for none. What
+    others have holds nothing personal.
+    """
 
     events: list[CaseEvent]
     state: Complaint | None
+    data: Sequence[bytes | None] = ()
 
 
 def decide(
@@ -112,7 +118,7 @@ def _received(run: Run, command: Receive) -> Decided:
         return Decided(run_through(run), run.state)
     opening = openings.get(likeness)
     if opening is not None and (events := opening.of(run, command)) is not None:
-        return Decided(events, None)
+        return Decided(events, None, opening.data)
     events = run_through(run)
     if opening is None and (opening := Opening.worked_out(run)) is not None:
         openings.remember(likeness, opening)

@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from complaints.codec import data_json
 from complaints.commands import Receive
 from complaints.deciding.frame import Frame, Timed
 from complaints.deciding.look import dated
@@ -53,6 +54,8 @@ class Opening:
         assert isinstance(first, ComplaintReceived)  # noqa: S101 - a case begins with it
         self._frame, self._receipt = frame, first
         self._rest = [(event, *_counted(frame, event)) for event in rest]
+        self.data = (None, *(None if isinstance(event, ClockStarted) else data_json(event) for event in rest))
+        """The data of the events that are the same in every case but for their instant, as they are stored."""
 
     @classmethod
     def worked_out(cls, run: Run) -> Opening | None:

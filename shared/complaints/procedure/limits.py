@@ -42,6 +42,14 @@ class LimitKind(StrEnum):
     NOT_STATED = "not-stated"
 
 
+_IN_WORKING_TIME: Final = frozenset(
+    (LimitKind.WORKING, LimitKind.WORKING_DAYS, LimitKind.END_OF_WORKING_DAY, LimitKind.NEXT_OPENING)
+)
+
+
+_PERHAPS_IN_WORKING_TIME: Final = frozenset((LimitKind.HOURS, LimitKind.TIME_OF_DAY, LimitKind.BEFORE_FACT))
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A limit as a value. Two that count alike are equal, however they are spelt.
@@ -78,17 +86,14 @@ class Limit:
 
     def in_working_time(self, answers: Answers) -> bool:
         """Are its pauses, and what is left of it, measured in working time?"""
-        match self.kind:
-            case LimitKind.WORKING | LimitKind.WORKING_DAYS | LimitKind.END_OF_WORKING_DAY | LimitKind.NEXT_OPENING:
-                return True
-            case LimitKind.HOURS:
-                return _answer(answers, "hours", "elapsed", "working") == "working"
-            case LimitKind.TIME_OF_DAY:
-                return self.day == "next working day"
-            case LimitKind.BEFORE_FACT:
-                return self.length is not None and self.length.in_working_time(answers)
-            case _:
-                return False
+        kind = self.kind
+        if kind in _IN_WORKING_TIME or kind not in _PERHAPS_IN_WORKING_TIME:
+            return kind in _IN_WORKING_TIME
+        if kind is LimitKind.HOURS:
+            return _answer(answers, "hours", "elapsed", "working") == "working"
+        if kind is LimitKind.TIME_OF_DAY:
+            return self.day == "next working day"
+        return self.length is not None and self.length.in_working_time(answers)
 
 
 # --- reading ---
@@ -199,23 +204,24 @@ def due_of(
         Malformed: ``out-of-range``, see ``BusinessCalendar``.
     """
     start = as_utc(start)
+    due: Due | None
     match limit.kind:
-        case LimitKind.SOFT | LimitKind.NOT_STATED:
-            due = None
-        case LimitKind.FACT | LimitKind.BEFORE_FACT:
-            due = _from_fact(limit, answers, calendar, facts)
         case LimitKind.ELAPSED | LimitKind.HOURS | LimitKind.WORKING:
             due = _shifted(limit, start, 1, answers, calendar)
+        case LimitKind.WORKING_DAYS:
+            due = calendar.closing_of_nth_working_date(_first_day(start, answers, calendar), limit.amount)
         case LimitKind.DAYS | LimitKind.MONTHS:
             due = Due(calendar.at(_days_later(limit, calendar.local_date(start), 1), MINUTES_A_DAY))
         case LimitKind.TIME_OF_DAY:
             due = _time_of_day(limit, start, calendar)
-        case LimitKind.WORKING_DAYS:
-            due = calendar.closing_of_nth_working_date(_first_day(start, answers, calendar), limit.amount)
         case LimitKind.END_OF_WORKING_DAY:
             due = calendar.closing_of_nth_working_date(calendar.local_date(start) + DAY, 1)
         case LimitKind.NEXT_OPENING:
             due = calendar.next_opening(start)
+        case LimitKind.FACT | LimitKind.BEFORE_FACT:
+            due = _from_fact(limit, answers, calendar, facts)
+        case LimitKind.SOFT | LimitKind.NOT_STATED:
+            due = None
         case _:
             assert_never(limit.kind)
     if due is not None and due.counted is None and limit.in_working_time(answers) and start < due.at:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from complaints.business_time import BusinessCalendar
+from complaints.codec import data_json
 from complaints.commands import Receive, Sender
 from complaints.complaint import INITIAL, replay
 from complaints.deciding import Others, decided, decision
@@ -21,6 +22,7 @@ from complaints.deciding.openings import openings_of
 from complaints.deciding.run import Run
 from complaints.errors import Rejected
 from complaints.events import CaseEvent, ComplaintReceived, Origin
+from complaints.personal import personal_values
 from complaints.procedure.library import packs
 from complaints.procedure.model import Fact, Procedure
 from complaints.sla import Warn, Warnings
@@ -115,6 +117,19 @@ def test_whatever_comes_in_begins_as_if_every_row_had_been_asked(name: str, data
     for command in data.draw(st.lists(receipts(procedure), min_size=1, max_size=6)):
         for again in (command, msgspec.structs.replace(command, at=command.at + timedelta(hours=5), occurred_at=None)):
             assert begun(again, procedure) == row_by_row(again, procedure)
+            assert_others_have_it(again, procedure)
+
+
+def assert_others_have_it(command: Receive, procedure: Procedure) -> None:
+    """What is written beforehand is what would be written, and holds nothing of this case."""
+    try:
+        made = decided(INITIAL, command, procedure, CALENDAR, KNOWN)
+    except Rejected:
+        return
+    for event, data in zip(made.events, made.data or [None] * len(made.events), strict=True):
+        if data is not None:
+            assert data == data_json(event)
+            assert personal_values(event, facts=procedure.personal, by_customer=True) == []
 
 
 @pytest.mark.parametrize("name", PROCEDURES)
@@ -133,6 +148,7 @@ def test_the_usual_case_of_every_procedure_is_worked_out_once(name: str, asked: 
     same = begun(second, procedure)
 
     assert asked == [first]
+    assert any(decided(INITIAL, second, procedure, CALENDAR, KNOWN).data)
     assert not isinstance(events, str)
     assert not isinstance(same, str)
     assert [type(event) for event in same] == [type(event) for event in events]

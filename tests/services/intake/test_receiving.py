@@ -31,6 +31,21 @@ async def test_a_complaint_is_received_and_the_answer_says_where_it_stands_and_w
     assert next(e for e in body["events"] if e["event"] == "complaint.graded")["clause"] == "第七条"
 
 
+async def test_complaints_that_come_in_alike_are_answered_and_stored_alike_but_for_what_is_their_own(api: Api) -> None:
+    facts = RECEIPT["data"]["facts"]
+    told = {**RECEIPT, "data": {**RECEIPT["data"], "facts": {**facts, "content": "又一件"}}}
+    one, other = (await api.receive()).json(), (await api.receive(told)).json()
+    fields = ("event", "at", "clause", "rule", "inputs", "data", "version", "position")
+    for answer in (one, other):
+        stored = (await api.get(f"/v1/complaints/{answer['id']}/events")).json()["events"]
+        assert [[event[f] for f in fields] for event in answer["events"]] == [[e[f] for f in fields] for e in stored]
+    assert other["events"][0]["data"]["facts"] == {**facts, "content": "又一件"}
+    changing = ("complaint.received", "clock.started")
+    assert [event["data"] for event in other["events"] if event["event"] not in changing] == [
+        event["data"] for event in one["events"] if event["event"] not in changing
+    ]
+
+
 async def test_a_repeat_under_the_same_key_answers_what_the_first_did_and_adds_nothing(
     deployment: Deployment, api: Api
 ) -> None:

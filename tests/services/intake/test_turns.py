@@ -21,7 +21,7 @@ async def test_those_who_come_for_one_name_go_one_after_the_other_in_their_order
     await asyncio.gather(*(go(number) for number in range(3)))
     assert seen == ["0 in", "0 out", "1 in", "1 out", "2 in", "2 out"]
     await asyncio.sleep(0)
-    assert not turns._last
+    assert not turns._waiting
 
 
 async def test_another_name_waits_for_nobody() -> None:
@@ -54,7 +54,24 @@ async def test_whoever_gives_up_waiting_lets_nobody_in_before_the_one_ahead_has_
     leave.set()
     await asyncio.gather(first, fourth)
     await asyncio.sleep(0)
-    assert not turns._last
+    assert not turns._waiting
+
+
+async def test_whoever_gives_up_as_he_is_called_passes_the_turn_on() -> None:
+    turns, seen = Turns(), []
+
+    async def go(name: str) -> None:
+        async with turns.turn("a"):
+            seen.append(name)
+
+    async with turns.turn("a"):
+        called, next_one = asyncio.create_task(go("called")), asyncio.create_task(go("next"))
+        await asyncio.sleep(0)
+    called.cancel()
+    await asyncio.wait({called, next_one}, timeout=5)
+    assert seen == ["next"]
+    assert called.cancelled()
+    assert not turns._waiting
 
 
 async def test_an_error_inside_ends_the_turn() -> None:

@@ -1,17 +1,32 @@
--- The events of a batch come as one array of rows: a driver writes one such array in little more than half the time that it
--- takes for one array a column.
+-- Appends and events of a batch come as arrays of rows: a driver writes one such array in little more than half the time that
+-- it takes for one array a column. Mostly all events of an append are of one instant, which is written once.
 --
 -- A role that was granted es.append needs it again:
 --     GRANT EXECUTE ON FUNCTION es.append TO <role>;
 
 DROP FUNCTION es.append;
 
+CREATE TYPE es.new_append AS (
+    wave int,
+    command uuid,
+    fingerprint bytea,
+    stream uuid,
+    category text,
+    desk text,
+    expected int,                           -- version of the stream before
+    prev bytea,
+    count int,                              -- of its events
+    version int,                            -- of the stream after
+    hash bytea,
+    instant timestamptz                     -- at which its events occurred, but for those that say another
+);
+
 CREATE TYPE es.new_event AS (
     app int,                                -- 1-based index of its append
     version int,
     type text,
     schema smallint,
-    occurred timestamptz,
+    occurred timestamptz,                   -- null: at the instant of its append
     data bytea,
     meta bytea,
     prev bytea,
@@ -28,15 +43,13 @@ CREATE TYPE es.new_event AS (
 -- Where nothing is in the way of any of them, one row says so for all:
 --     all        every append is written, one after the other, from first_pos on
 --
--- a_* hold one element for each append; p_events, g_* and c_* one for each event, guard and claim, in the same order; their
--- app is the 1-based index of the append. Versions of an append's events follow one another. Appends that write what another of
+-- p_appends holds one element for each append; p_events, g_* and c_* one for each event, guard and claim, in the same order;
+-- their app is the 1-based index of the append. Versions of an append's events follow one another. Appends that write what another of
 -- the same call reads or writes come in different waves, which are done one after the other, each seeing the one before;
--- where there is one wave, a_wave is empty.
+-- where there is one, all have the wave 1.
 CREATE FUNCTION es.append(
     p_shard smallint, p_waves int,
-    a_wave int[], a_command uuid[], a_fingerprint bytea[], a_stream uuid[], a_category text[], a_desk text[],
-    a_expected int[], a_prev bytea[], a_count int[], a_version int[], a_hash bytea[],
-    p_events es.new_event[],
+    p_appends es.new_append[], p_events es.new_event[],
     g_app int[], g_stream uuid[], g_version int[],
     c_app int[], c_release boolean[], c_desk text[], c_scope text[], c_key bytea[]
 ) RETURNS TABLE (
@@ -75,7 +88,7 @@ BEGIN
     -- Nearly always nothing is in the way of any append: then the arrays go into the tables as they are.
     -- Scalar subqueries are index probes, one a row, however many rows the planner expects.
     IF p_waves = 1 AND NOT EXISTS (
-        SELECT FROM unnest(a_command, a_stream, a_expected, a_prev) a(command, stream, expected, prev)
+        SELECT FROM unnest(p_appends) a
         WHERE (SELECT true FROM es.command c WHERE c.command_id = a.command)
             OR NOT coalesce(
                 (SELECT s.version = a.expected AND s.hash = a.prev FROM es.stream s WHERE s.stream_id = a.stream),
@@ -85,33 +98,34 @@ BEGIN
         WHERE g.version <> coalesce((SELECT s.version FROM es.stream s WHERE s.stream_id = g.stream), 0)
     ) AND NOT EXISTS (
         SELECT FROM unnest(c_app, c_release, c_desk, c_scope, c_key) c(app, release, desk, scope, key)
-        WHERE c.release OR a_stream[c.app] <>
+        WHERE c.release OR (p_appends[c.app]).stream <>
             (SELECT k.stream_id FROM es.claim k WHERE k.desk = c.desk AND k.scope = c.scope AND k.key = c.key)
     ) THEN
         INSERT INTO es.event (pos, recorded_at, occurred_at, stream_id, command_id, version, shard, schema_version,
             category, desk, type, prev_hash, hash, meta, data)
-        SELECT head + e.place, at, e.occurred, a.stream, a.command, e.version, p_shard, e.schema,
+        SELECT head + e.place, at, coalesce(e.occurred, a.instant), a.stream, a.command, e.version, p_shard, e.schema,
             a.category, a.desk, e.type, e.prev, e.hash, e.meta, e.data
         FROM unnest(p_events) WITH ORDINALITY e(app, version, type, schema, occurred, data, meta, prev, hash, place)
-        JOIN unnest(a_stream, a_command, a_category, a_desk)
-            WITH ORDINALITY a(stream, command, category, desk, app) ON a.app = e.app;
+        JOIN unnest(p_appends) WITH ORDINALITY
+            a(wave, command, fingerprint, stream, category, desk, expected, prev, count, version, hash, instant, app)
+            ON a.app = e.app;
         GET DIAGNOSTICS written = ROW_COUNT;
         IF written <> cardinality(p_events) THEN
             RAISE EXCEPTION 'es.append: % events, % of them belong to an append', cardinality(p_events), written;
         END IF;
         INSERT INTO es.stream AS s (stream_id, version, category, desk, hash)
-        SELECT * FROM unnest(a_stream, a_version, a_category, a_desk, a_hash)
+        SELECT a.stream, a.version, a.category, a.desk, a.hash FROM unnest(p_appends) a
         ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, hash = excluded.hash;
         INSERT INTO es.command (command_id, stream_id, version, first_pos, last_pos, fingerprint)
         SELECT a.command, a.stream, a.version, head + a.upto - a.count + 1, head + a.upto, a.fingerprint
         FROM (
             SELECT a.*, sum(a.count) OVER (ORDER BY a.app) AS upto
-            FROM unnest(a_command, a_stream, a_version, a_count, a_fingerprint)
-                WITH ORDINALITY a(command, stream, version, count, fingerprint, app)
+            FROM unnest(p_appends) WITH ORDINALITY
+                a(wave, command, fingerprint, stream, category, desk, expected, prev, count, version, hash, instant, app)
         ) a;
         IF cardinality(c_app) > 0 THEN
             INSERT INTO es.claim (desk, scope, key, stream_id)
-            SELECT c.desk, c.scope, c.key, a_stream[c.app]
+            SELECT c.desk, c.scope, c.key, (p_appends[c.app]).stream
             FROM unnest(c_app, c_desk, c_scope, c_key) c(app, desk, scope, key)
             ON CONFLICT DO NOTHING;         -- the stream holds it already
         END IF;
@@ -128,13 +142,12 @@ BEGIN
         RETURN QUERY
         WITH probe AS MATERIALIZED (
             SELECT a.app::int AS app, a.command, a.fingerprint, a.stream, a.category, a.desk, a.expected, a.prev, a.count,
-                a.version, a.hash,
+                a.version, a.hash, a.instant,
                 (SELECT c FROM es.command c WHERE c.command_id = a.command) AS done,
                 (SELECT s FROM es.stream s WHERE s.stream_id = a.stream) AS now
-            FROM unnest(a_wave, a_command, a_fingerprint, a_stream, a_category, a_desk, a_expected, a_prev, a_count,
-                a_version, a_hash)
-                WITH ORDINALITY a(wave, command, fingerprint, stream, category, desk, expected, prev, count, version, hash, app)
-            WHERE coalesce(a.wave, 1) = turn
+            FROM unnest(p_appends) WITH ORDINALITY
+                a(wave, command, fingerprint, stream, category, desk, expected, prev, count, version, hash, instant, app)
+            WHERE a.wave = turn
         ), moved AS MATERIALIZED (
             SELECT DISTINCT ON (g.app) g.app, g.stream, g.actual
             FROM (SELECT g.app, g.stream, g.version, g.place,
@@ -149,7 +162,7 @@ BEGIN
                   FROM unnest(c_app, c_release, c_desk, c_scope, c_key)
                       WITH ORDINALITY c(app, release, desk, scope, key, place)
                   WHERE NOT c.release) c
-            WHERE c.holder <> a_stream[c.app]
+            WHERE c.holder <> (p_appends[c.app]).stream
             ORDER BY c.app, c.place
         ), judged AS MATERIALIZED (
             SELECT p.*,
@@ -171,7 +184,7 @@ BEGIN
         ), written AS (
             INSERT INTO es.event (pos, recorded_at, occurred_at, stream_id, command_id, version, shard, schema_version,
                 category, desk, type, prev_hash, hash, meta, data)
-            SELECT k.last_pos - k.version + e.version, at, e.occurred, k.stream, k.command, e.version, p_shard, e.schema,
+            SELECT k.last_pos - k.version + e.version, at, coalesce(e.occurred, k.instant), k.stream, k.command, e.version, p_shard, e.schema,
                 k.category, k.desk, e.type, e.prev, e.hash, e.meta, e.data
             FROM unnest(p_events) e(app, version, type, schema, occurred, data, meta, prev, hash)
             JOIN accepted k ON k.app = e.app
