@@ -54,7 +54,7 @@ from intake.__main__ import build
 from intake.app import create_app
 from intake.auth import need_desk, need_role, need_scope
 from intake.commands import RECEIVE, Parts, Sent, done
-from intake.exchange import asked, asking, json_response
+from intake.exchange import asked, asking, etag, json_response
 from intake.reading import Limits
 from local_stack.ports import free_port
 from local_stack.postgres import LocalPostgres
@@ -121,7 +121,9 @@ class Parsed:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._answer = done(answered(), uuid4())
+        sent = answered()
+        self._answer = done(sent, uuid4())
+        self._headers = {"Location": f"/v1/complaints/{sent.complaint}", "ETag": etag(sent.handled.version)}
 
     async def parsed(self, request: Request, desk: str) -> Response:
         """Parses, checks and answers."""
@@ -131,7 +133,7 @@ class Parsed:
         need_desk(who, desk)
         need_role(who, found.body.by, RECEIVE)
         from_wire(RECEIVE, found.body.data, id=uuid4(), complaint="", at=utc_now(), by=found.body.by)
-        return json_response(self._answer, 201)
+        return json_response(self._answer, 201, self._headers)
 
 
 def answered() -> Sent:

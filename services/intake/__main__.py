@@ -30,7 +30,7 @@ from intake.commands import Parts, consume
 from intake.reading import Limits
 
 NAME = "intake"
-COLLECT_AFTER = (10_000, 20, 50)
+COLLECT_AFTER = (100_000, 10, 20)
 """New objects before the youngest generation is looked through, and how many such looks before the next two are."""
 TRIES = 30
 """How often a command is decided while other processes keep writing to its case first; a few seconds altogether."""
@@ -100,6 +100,7 @@ def _spare_the_collector() -> None:
 
     What is there now stays and need not be looked at; the young are looked at in larger lots, the old seldom.
     """
+    gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
 

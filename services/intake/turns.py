@@ -40,13 +40,15 @@ class Turn:
         except asyncio.CancelledError:
             if not mine.cancelled():  # it was called just as it gave up
                 await self.__aexit__()
+            elif mine in queue:
+                queue.remove(mine)
             raise
 
     async def __aexit__(self, *_: object) -> None:
         queue = self._waiting[self._name]
         while queue:
             following = queue.popleft()
-            if not following.done():  # whoever has given up lies there still
+            if not following.done():  # else it gives up in this very moment
                 following.set_result(None)
                 return
         del self._waiting[self._name]

@@ -62,6 +62,9 @@ class Due(msgspec.Struct, frozen=True, eq=False):
     def __hash__(self) -> int:
         return hash((self.at, self.provisional))
 
+    def __repr__(self) -> str:
+        return f"Due({self.at!r}, {self.provisional!r})"
+
     @property
     def intervals(self) -> tuple[Interval, ...]:
         """The working intervals that led to ``at``, without what pauses took; none for elapsed and calendar time.

@@ -105,7 +105,7 @@ class Encoding:
     """Encodes the events of one command, and what their envelopes have in common only once."""
 
     def __init__(self, meta: Envelope, *, case: str = "complaint", registry: Registry = REGISTRY) -> None:
-        self.meta, self.case, self._registry = meta, case, registry
+        self.case, self._registry = case, registry
         if meta.clause is not None or meta.rule is not None or meta.inputs:
             meta = msgspec.structs.replace(meta, clause=None, rule=None, inputs={})
         common = to_json(meta)

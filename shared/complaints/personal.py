@@ -233,10 +233,11 @@ class Marks:
     def _sealed(self, marker: dict[str, Any], path: Path) -> Sealed | None:
         """None for what only looks like a marker, as a contact whose kind somebody named so."""
         token, subject = marker.get(SEALED), marker.get("subject")
-        generation, version = marker.get("generation", 1), marker.get("version", self.version)
+        generation = marker.get("generation", 1)
+        version = marker.get("version", self.version) if path == BY_PERSON else self.version
         if not isinstance(token, str) or not isinstance(subject, str):
             return None
-        if not isinstance(generation, int) or not isinstance(version, int):
+        if not _counts(generation, _MOST) or not _counts(version, self.version):
             return None
         try:
             about = UUID(subject)
@@ -245,6 +246,13 @@ class Marks:
         return Sealed(
             token, subject=about, generation=generation, stream=self.stream, version=version, path=dotted(path)
         )
+
+
+_MOST: Final = 2**31 - 1
+
+
+def _counts(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
 
 
 def marked(value: object) -> object:

@@ -44,7 +44,7 @@ class Sealer(Protocol):
     async def seal(
         self, stream: UUID, desk: str, items: Sequence[Unsealed], *, facts: Collection[str], by: Sender
     ) -> tuple[list[Event], Sender]:
-        """The events of a command, and who caused them, with their personal values sealed under durable keys.
+        """The events of a command, at least one, and who caused them, personal values sealed under durable keys.
 
         The name of a customer who acts is sealed once for all of them, at the first.
 

@@ -36,9 +36,11 @@ class Folded(Generic[State]):
     @property
     def state(self) -> State:
         """The state after all of them."""
-        for event in self._events:
-            self._state = self._evolve(self._state, event)
-        self._events = ()
+        if self._events:
+            state = self._state
+            for event in self._events:
+                state = self._evolve(state, event)
+            self._state, self._events = state, ()
         return self._state
 
 
@@ -148,7 +150,7 @@ class Streams(Generic[State]):
         """Seals, encodes and appends.
 
         ``state``: that after the events, where it is known. ``data``: for each event, or empty; what is written already
-        of those that hold nothing personal.
+        of those that hold nothing personal, among which the first is not.
 
         Raises: VersionConflict, Taken, CommandReused, BeingErased, StoreBusy, StoreUnavailable.
         """

@@ -18,7 +18,7 @@ from complaints.adapters.append_batch import CALL, arguments, prepare
 from complaints.adapters.database import asyncpg_url, metadata, migrate, pool, sqlalchemy_url
 from complaints.adapters.event_store import PostgresEventStore
 from complaints.adapters.group_commit import Limits
-from complaints.adapters.migrations.versions import es_0001
+from complaints.adapters.migrations.versions import es_0001, es_0002
 from complaints.chain import verify_log
 from complaints.errors import StoreBusy, StoreUnavailable, VersionConflict
 from complaints.ports import Append, Appended, Claim, NewEvent
@@ -355,9 +355,44 @@ async def test_migrations_run_once_whoever_comes_first(empty_database_url: str) 
         assert (await store.append(append())).first_position == 1
 
 
+async def test_a_database_of_before_is_upgraded_with_what_it_holds(empty_database_url: str) -> None:
+    await migrate(empty_database_url)
+    one = append()
+    async with store_at(empty_database_url) as store:
+        first = await store.append(one)
+        before = await store.read_all()
+    await rolled_back_to_es_0001(empty_database_url)
+
+    await migrate(empty_database_url)
+
+    async with store_at(empty_database_url) as store:
+        assert (await store.append(one)).duplicate
+        next_one = append(
+            stream_id=one.stream_id, expected_version=first.version, previous_hash=first.hash, command_id=uuid4()
+        )
+        assert (await store.append(next_one)).first_position == first.last_position + 1
+        log = await store.read_all()
+        assert log[: len(before)] == before
+        assert verify_log(log).holds
+
+
+async def rolled_back_to_es_0001(url: str) -> None:
+    """The function of es_0001 in place of the present one, and the mark of it."""
+    script = Path(es_0001.__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("DROP FUNCTION es.append; DROP TYPE es.new_append; DROP TYPE es.new_event;")
+        await connection.execute(script[script.index("CREATE FUNCTION es.append") :])
+        assert await connection.execute("DELETE FROM redress_revision WHERE version_num = 'es_0002'") == "DELETE 1"
+    finally:
+        await connection.close()
+
+
 def test_no_program_drops_the_record() -> None:
     with pytest.raises(RuntimeError, match="not dropped"):
         es_0001.downgrade()
+    with pytest.raises(RuntimeError, match="not put back"):
+        es_0002.downgrade()
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg"])

@@ -164,6 +164,30 @@ async def test_a_name_that_was_sealed_for_one_event_alone_still_opens(sealing: S
     assert recorded.meta.by == wang
 
 
+@pytest.mark.parametrize("version", [0, -1, 3, 2**40, True, "1"])
+async def test_a_marker_that_says_another_version_than_it_can_is_none(sealing: Sealing, version: object) -> None:
+    stream, wang = uuid4(), Sender(person="王五", role="customer")
+    step = StepOpened(at=AT, step="look", by="cm")
+    _, by = await sealing.seal(stream, "demo", [Unsealed(step, 2, uuid4())], facts=FACTS, by=wang)
+    row = as_stored(step, by, stream=stream, version=2)
+    meta = row.meta.replace(b',"version":2', f',"version":{json.dumps(version)}'.encode())
+    assert meta != row.meta
+
+    with pytest.raises(Undecodable):
+        await opened(sealing, msgspec.structs.replace(row, meta=meta))
+
+
+async def test_no_other_value_can_say_that_it_was_sealed_at_another_event(sealing: Sealing) -> None:
+    stream, subject = uuid4(), uuid4()
+    said = FactsRecorded(at=AT, facts={"content": "漏水"}, person="wu")
+    row = await through_the_log(sealing, said, stream=stream, subject=subject, version=5)
+    moved = msgspec.structs.replace(row, version=9, data=row.data.replace(b'"subject":', b'"version":5,"subject":'))
+    assert moved.data != row.data
+
+    with pytest.raises(Undecodable):
+        await opened(sealing, moved)
+
+
 async def test_reasons_and_the_names_of_customers_who_act_are_personal(sealing: Sealing) -> None:
     event = WorkRecorded(
         at=AT, step="sign", verb="do", outcome="done", over=True, person="王五", as_="customer", reason="同意王五的意见"

@@ -13,7 +13,7 @@ from complaints.chain import hashes
 from complaints.errors import CommandReused, RedressError, Taken, VersionConflict
 from complaints.ports import GENESIS, Append, Appended, Category, Claim, Guard, NewEvent
 
-CALL = f"SELECT * FROM es.append({', '.join(f'${place}' for place in range(1, 13))})"  # noqa: S608 - only numbers
+CALL = f"SELECT * FROM es.append({', '.join(f'${place}' for place in range(1, 14))})"  # noqa: S608 - only numbers
 """The arguments are those of ``arguments``."""
 
 
@@ -55,8 +55,8 @@ def prepare(append: Append, *, counts_from_zero: bool = False) -> Prepared:
     for event in append.events:
         if not 1 <= event.schema_version <= _LAST_SCHEMA_VERSION:
             raise ValueError("a schema version is between 1 and 32767")
-        _storable(event.type)
         size += len(event.data) + len(event.meta)
+    _storable("".join([event.type for event in append.events]))
     _storable(append.desk)
     for claim in append.claims:
         _storable(claim.scope)
@@ -109,7 +109,7 @@ def arguments(batch: Sequence[Prepared], *, shard: int = 0) -> list[Any]:
     last = max(order, default=0)
     events: list[tuple[object, ...]] = []
     guards: list[tuple[int, Guard]] = []
-    claims: list[tuple[int, bool, str, Claim]] = []
+    claims: list[tuple[int, Append, bool, Claim]] = []
     for number, prepared in enumerate(batch, 1):
         append = prepared.append
         first = append.events[0].occurred_at
@@ -128,8 +128,8 @@ def arguments(batch: Sequence[Prepared], *, shard: int = 0) -> list[Any]:
             for version, new, before, after in prepared.chained()
         ]
         guards += [(number, guard) for guard in append.guards]
-        claims += [(number, False, append.desk, claim) for claim in append.claims]
-        claims += [(number, True, append.desk, claim) for claim in append.releases]
+        claims += [(number, append, False, claim) for claim in append.claims]
+        claims += [(number, append, True, claim) for claim in append.releases]
     return [
         shard,
         last,
@@ -155,8 +155,9 @@ def arguments(batch: Sequence[Prepared], *, shard: int = 0) -> list[Any]:
         [guard.stream_id for _, guard in guards],
         [guard.version for _, guard in guards],
         [number for number, _, _, _ in claims],
-        [release for _, release, _, _ in claims],
-        [desk for _, _, desk, _ in claims],
+        [append.stream_id for _, append, _, _ in claims],
+        [release for _, _, release, _ in claims],
+        [append.desk for _, append, _, _ in claims],
         [claim.scope for _, _, _, claim in claims],
         [claim.key for _, _, _, claim in claims],
     ]

@@ -1,9 +1,10 @@
 """Sealing: personal values under a key of each data subject, and the only place to erase.
 
 AES-256-GCM per value, with the stream, the version, the key's generation and the path of the field as associated data:
-a sealed value opens only where it was written. A subject's key is random and kept wrapped by the deployment's master
-key; to destroy it is to erase the subject, whatever copies of the log there are. What must stay countable or unique
-after that, pseudonyms and numbers, are keyed digests.
+a sealed value opens only where it was written. But the name of a customer who acts is sealed once for a command, at its
+first event, and opens in whatever event of the stream says so. A subject's key is random and kept wrapped by the
+deployment's master key; to destroy it is to erase the subject, whatever copies of the log there are. What must stay
+countable or unique after that, pseudonyms and numbers, are keyed digests.
 """
 
 from __future__ import annotations
@@ -126,14 +127,12 @@ class Sealing:
                 values.append(Personal(BY_PERSON, by.person))
             if values and (values := [value for value in values if not is_closed(value.value)]):
                 found[place] = values
-        others = await self._subjects_of({v.of for values in found.values() for v in values if v.of is not None})
-
-        def about(item: Unsealed, value: Personal) -> UUID:
-            if value.names:
-                return self.pseudonym(desk, value.value)
-            return item.subject if value.of is None else others.get(value.of, item.subject)
-
-        named = {place: [(value, about(items[place], value)) for value in values] for place, values in found.items()}
+        named = {
+            place: [(value, items[place].subject) for value in values]
+            if all(value.of is None and not value.names for value in values)
+            else await self._about(desk, items[place].subject, values)
+            for place, values in found.items()
+        }
         keys = await self._keys_for_sealing(stream, desk, _subjects(named.values()), begins=items[0].version == 1)
         nonces = _nonces(sum(map(len, named.values())))
         events = [item.event for item in items]
@@ -144,11 +143,15 @@ class Sealing:
             events[place] = with_values(events[place], closed)
         return events, by
 
-    async def _subjects_of(self, complaints: Collection[str]) -> dict[str, UUID]:
-        streams = {UUID(complaint): complaint for complaint in complaints if _is_id(complaint)}
-        if not streams:
-            return {}
-        return {streams[stream]: subject for stream, subject in (await self._keys.subjects(streams)).items()}
+    async def _about(self, desk: str, subject: UUID, values: Iterable[Personal]) -> list[tuple[Personal, UUID]]:
+        """Whom each value is about, where that is not the event's own subject alone."""
+        streams = {UUID(value.of): value.of for value in values if value.of is not None and _is_id(value.of)}
+        found = await self._keys.subjects(streams) if streams else {}
+        others = {streams[stream]: other for stream, other in found.items()}
+        return [
+            (value, self.pseudonym(desk, value.value) if value.names else others.get(value.of or "", subject))
+            for value in values
+        ]
 
     async def _keys_for_sealing(
         self, stream: UUID, desk: str, wanted: Collection[UUID], *, begins: bool
@@ -309,7 +312,10 @@ def _where(stream: UUID, version: int, generation: int, path: str) -> bytes:
 
 def _framed(desk: str, *parts: bytes) -> bytes:
     """Parts that cannot run into one another."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in (desk.encode(), *parts))
+    framed: list[bytes] = []
+    for part in (desk.encode(), *parts):
+        framed += (len(part).to_bytes(4, "big"), part)
+    return b"".join(framed)
 
 
 def _is_id(complaint: str) -> bool:

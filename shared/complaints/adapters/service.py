@@ -6,7 +6,6 @@ Each service has ``build(settings, now=…) -> Service``; ``__main__`` runs one,
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -29,9 +28,6 @@ logger = logging.getLogger(__name__)
 
 GRACE = 20.0
 """Seconds that a process has to close in order; what supervises it should wait longer before it kills."""
-GARBAGE = 100_000
-"""New containers between two searches for cycles. A command makes hundreds and leaves hardly a cycle: at the usual 700
-a process would search after every few commands, and what it keeps in memory makes each search long."""
 
 
 def utc_now() -> datetime:
@@ -132,8 +128,6 @@ class Service:
                     await starting
                 return 0 if self.crash is None else 1
             await starting
-            gc.freeze()  # what was made while it opened stays to the end
-            gc.set_threshold(GARBAGE)
             logger.info("service.started")
             await ended
             async with asyncio.timeout(GRACE):

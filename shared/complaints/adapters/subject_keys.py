@@ -220,15 +220,17 @@ class PostgresKeys:
         """One statement; rows in the order of subjects, so that two processes never wait for each other.
 
         The update locks a row even where it changes nothing: whoever begins an erasure comes before it and is seen, or
-        comes after it and sees the link.
+        comes after it and sees the link. Told are only the subjects who have not got their first key just now.
         """
         first = {want.subject: want for want in sorted(wanted, key=lambda want: want.subject)}
         links = sorted({(want.subject, want.stream) for want in wanted})
         rows = await self._query(
             """
-            WITH kept AS (
+            WITH wanted AS (
+                SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[]) AS w (subject, desk, key)),
+            kept AS (
                 INSERT INTO es.subject_key AS k (subject, desk, key)
-                SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[])
+                SELECT subject, desk, key FROM wanted
                 ON CONFLICT (subject) DO UPDATE
                    SET key = coalesce(k.key, excluded.key),
                        generation = k.generation + CASE WHEN k.key IS NULL THEN 1 ELSE 0 END
@@ -239,7 +241,8 @@ class PostgresKeys:
                 SELECT l.subject, l.stream_id FROM unnest($4::uuid[], $5::uuid[]) AS l (subject, stream_id)
                   JOIN kept USING (subject)
                 ON CONFLICT DO NOTHING)
-            SELECT subject, generation, key FROM kept
+            SELECT w.subject, k.generation, k.key FROM wanted w LEFT JOIN kept k USING (subject)
+             WHERE k.key IS DISTINCT FROM w.key OR k.generation <> 1
             """,
             list(first),
             [want.desk for want in first.values()],
@@ -247,7 +250,13 @@ class PostgresKeys:
             [subject for subject, _ in links],
             [stream for _, stream in links],
         )
-        return {key.subject: key for key in map(_key, rows)}
+        keys = {want.subject: WrappedKey(want.subject, 1, want.wrapped) for want in first.values()}
+        for row in rows:
+            if row["key"] is None:  # is being erased
+                del keys[_standard(row["subject"])]
+            else:
+                keys[_standard(row["subject"])] = _key(row)
+        return keys
 
     async def _query(self, query: str, *arguments: object) -> Sequence[Any]:
         """Tried again while the server cannot be reached: every statement here may be repeated."""

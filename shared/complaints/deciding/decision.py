@@ -38,7 +38,7 @@ from complaints.commands import (
     WaiveStep,
 )
 from complaints.complaint import Complaint
-from complaints.deciding.openings import Opening, openings_of
+from complaints.deciding.openings import openings_of
 from complaints.deciding.receipt import receive
 from complaints.deciding.recording import record_step, waive
 from complaints.deciding.run import NOTHING, Others, Run
@@ -120,8 +120,7 @@ def _received(run: Run, command: Receive) -> Decided:
     if opening is not None and (events := opening.of(run, command)) is not None:
         return Decided(events, None, opening.data)
     events = run_through(run)
-    if opening is None and (opening := Opening.worked_out(run)) is not None:
-        openings.remember(likeness, opening)
+    openings.learn(likeness, run)
     return Decided(events, run.state)
 
 

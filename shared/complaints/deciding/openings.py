@@ -1,12 +1,13 @@
 """Openings: what a receipt leads to, worked out once for all cases that come in alike.
 
 Rows look at little of what a case comes in with: its kind, its channel, who receives it, whether the desk is open,
-which questions have an answer, and the facts that some row names. The rest is only carried. So a case that is like an
-earlier one in all of this begins with the same events; its own are its words, its instant, and the due instants of its
-clocks, which are counted anew.
+which questions have an answer, and the values of the facts that some row names. The rest is only carried. So a case
+that is like an earlier one in all of this begins with the same events; its own are its words, its instant, and the due
+instants of its clocks, which are counted anew.
 
-That does not hold where a row looks at an instant, in a case that is told afterwards or takes up another one, or where
-more happens than that rows decide, open and start: those are decided row by row, as every case is at first.
+That does not hold where a row looks at an instant or at something personal, or an event shows an instant; in a case
+that is told afterwards or takes up another one; or where more happens than that rows decide, open and start. Those are
+decided row by row, as the first of every kind is.
 """
 
 from __future__ import annotations
@@ -27,10 +28,8 @@ from complaints.deciding.saying import check_facts
 from complaints.events import (
     CaseEvent,
     ClockStarted,
-    ComplaintGraded,
-    ComplaintJudged,
     ComplaintReceived,
-    ComplaintRouted,
+    Decision,
     FactsAsked,
     HoldPlaced,
     NoticeRequested,
@@ -40,29 +39,26 @@ from complaints.procedure.limits import Limit, due_of
 from complaints.procedure.model import Condition, Procedure, Row
 
 KNOWN: Final = 1_000
-"""Openings that are remembered of a procedure; a fact with many values would fill any memory."""
+"""Likenesses that are remembered of a procedure; a fact with many values would fill any memory."""
 
 Likeness = tuple[str, str, str, bool, frozenset[object]]
 """Kind of case, channel, role, whether it came in working time; which facts are said, with what rows look at."""
 
 
 class Opening:
-    """The events of a new case, as they were when they were worked out."""
+    """The events of a new case, as they were when they were worked out, without what was that case's own.
+
+    ``data``: of each event that is the same in every case but for its instant, what is stored of it, else None.
+    """
 
     def __init__(self, frame: Frame, events: list[CaseEvent]) -> None:
-        first, *rest = events
-        assert isinstance(first, ComplaintReceived)  # noqa: S101 - a case begins with it
-        self._frame, self._receipt = frame, first
+        received, *rest = events
+        assert isinstance(received, ComplaintReceived)  # noqa: S101 - a case begins with it
+        self._received = msgspec.structs.replace(
+            received, person="", facts={}, complainant=None, contact={}, subject=None
+        )
         self._rest = [(event, *_counted(frame, event)) for event in rest]
         self.data = (None, *(None if isinstance(event, ClockStarted) else data_json(event) for event in rest))
-        """The data of the events that are the same in every case but for their instant, as they are stored."""
-
-    @classmethod
-    def worked_out(cls, run: Run) -> Opening | None:
-        """The opening that a decision has come to; None where others that come in alike may not share it."""
-        if all(_is_shared(event, run.command.at) for event in run.events[1:]):
-            return cls(run.frame, run.events)
-        return None
 
     def of(self, run: Run, command: Receive) -> list[CaseEvent] | None:
         """The same of this receipt; None where a limit would be over as it starts. Raises Rejected: of its facts."""
@@ -70,7 +66,7 @@ class Opening:
         now, others = run.now, run.others
         events: list[CaseEvent] = [
             msgspec.structs.replace(
-                self._receipt,
+                self._received,
                 at=now,
                 person=command.by.person,
                 facts=command.facts,
@@ -104,47 +100,61 @@ def _counted(frame: Frame, event: CaseEvent) -> tuple[Timed | None, Limit | None
 
 
 def _is_shared(event: CaseEvent, now: datetime) -> bool:
-    """Whether it stands in every case that is alike; a moment later, nothing of it but its instants is another."""
+    """Whether it stands in every case that is alike, with nothing of its own but its instants."""
+    if event.at != now or _shows(event.inputs, now):
+        return False
     match event:
         case ClockStarted():
-            return event.at == event.from_ == now and (event.case is not None or event.due_at is None)
-        case ComplaintGraded() | ComplaintRouted() | ComplaintJudged() | StepOpened() | HoldPlaced():
-            return event.at == now and event.since is None
+            return event.from_ == now and (event.case is not None or event.due_at is None)
+        case Decision():
+            return event.since is None and not _shows(event.looked_at, now)
+        case StepOpened() | HoldPlaced():
+            return event.since is None
         case FactsAsked() | NoticeRequested():
-            return event.at == now
+            return True
         case _:
             return False
+
+
+def _shows(looked_at: Mapping[str, object], now: datetime) -> bool:
+    """Whether an event tells an instant that a row looked at: in a new case there is only the one."""
+    return now.isoformat() in looked_at.values()
 
 
 class Openings:
     """The openings of a procedure that have been worked out."""
 
     def __init__(self, procedure: Procedure) -> None:
-        self._facts = _facts_read(procedure)
-        self._instants = frozenset(name for name in self._facts if procedure.facts[name].kind == "time")
-        self._by_date = any(condition.dates - procedure.facts.keys() for condition in _conditions(procedure))
-        self._known: dict[Likeness, Opening] = {}
+        facts = procedure.facts
+        self._read = _facts_read(procedure)
+        self._unshared = frozenset(name for name in self._read if facts[name].kind == "time" or facts[name].personal)
+        self._by_date = any(condition.dates - facts.keys() for condition in _conditions(procedure))
+        self._known: dict[Likeness, Opening | None] = {}  # None: has been seen once
 
     def likeness(self, run: Run, command: Receive) -> Likeness | None:
-        """What cases have in common that come in alike; None of a case whose rows look at an instant."""
+        """What cases have in common that come in alike; None of a case that others cannot be like."""
+        facts = command.facts
         if self._by_date or command.imported or command.occurred_at is not None or command.again_of is not None:
             return None
-        facts = command.facts
-        if not self._instants.isdisjoint(facts):
+        if not self._unshared.isdisjoint(facts):
             return None
-        looked_at = self._facts
-        said = frozenset((name, value) if name in looked_at else name for name, value in facts.items())
+        read = self._read
+        said = frozenset((name, value) if name in read else name for name, value in facts.items())
         return (command.case, command.channel, command.by.role, run.calendar.is_open(run.now), said)
 
     def get(self, likeness: Likeness) -> Opening | None:
         """The opening of cases that are alike in this, once it has been worked out."""
         return self._known.get(likeness)
 
-    def remember(self, likeness: Likeness, opening: Opening) -> None:
-        """Keeps it for the next."""
-        if len(self._known) >= KNOWN:
-            self._known.clear()
-        self._known[likeness] = opening
+    def learn(self, likeness: Likeness, run: Run) -> None:
+        """Remembers what a decision has come to, if it is the second of its kind: many are the only one."""
+        known = self._known
+        if likeness not in known:
+            known[likeness] = None
+            if len(known) > KNOWN:
+                del known[next(iter(known))]
+        elif known[likeness] is None and all(_is_shared(event, run.command.at) for event in run.events[1:]):
+            known[likeness] = Opening(run.frame, run.events)
 
 
 def openings_of(procedure: Procedure) -> Openings:
@@ -157,13 +167,14 @@ def openings_of(procedure: Procedure) -> Openings:
 
 # --- what rows look at ---
 def _facts_read(procedure: Procedure) -> frozenset[str]:
-    """Every fact that a row of a case may read: in a condition, in a limit, in what it counts from, as a decision."""
+    """Every fact whose value a row of a case may read: in a condition, a limit, what it counts from, as a decision.
+
+    Of the fields of a form rows see only whether they are there.
+    """
     todo = [name for row in _rows(procedure) for name in _names(row)]
     found: set[str] = set()
     while todo:
         name = todo.pop()
-        if (form := procedure.forms.get(name.partition(".")[0])) is not None:
-            todo += form.fields or ()
         fact = procedure.facts.get(name)
         if fact is None or name in found:
             continue
@@ -188,7 +199,7 @@ def _rows(procedure: Procedure) -> Iterator[object]:
 
 
 def _names(row: object) -> Iterator[str]:
-    """What a row reads."""
+    """What a row reads; and what only looks so, since a text may begin like a limit from a fact."""
     for part in _parts(row):
         match part:
             case Condition():

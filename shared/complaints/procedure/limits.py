@@ -45,9 +45,7 @@ class LimitKind(StrEnum):
 _IN_WORKING_TIME: Final = frozenset(
     (LimitKind.WORKING, LimitKind.WORKING_DAYS, LimitKind.END_OF_WORKING_DAY, LimitKind.NEXT_OPENING)
 )
-
-
-_PERHAPS_IN_WORKING_TIME: Final = frozenset((LimitKind.HOURS, LimitKind.TIME_OF_DAY, LimitKind.BEFORE_FACT))
+"""The kinds that count working time whatever a desk answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +84,17 @@ class Limit:
 
     def in_working_time(self, answers: Answers) -> bool:
         """Are its pauses, and what is left of it, measured in working time?"""
-        kind = self.kind
-        if kind in _IN_WORKING_TIME or kind not in _PERHAPS_IN_WORKING_TIME:
-            return kind in _IN_WORKING_TIME
-        if kind is LimitKind.HOURS:
-            return _answer(answers, "hours", "elapsed", "working") == "working"
-        if kind is LimitKind.TIME_OF_DAY:
-            return self.day == "next working day"
-        return self.length is not None and self.length.in_working_time(answers)
+        if self.kind in _IN_WORKING_TIME:
+            return True
+        match self.kind:
+            case LimitKind.HOURS:
+                return _answer(answers, "hours", "elapsed", "working") == "working"
+            case LimitKind.TIME_OF_DAY:
+                return self.day == "next working day"
+            case LimitKind.BEFORE_FACT:
+                return self.length is not None and self.length.in_working_time(answers)
+            case _:
+                return False
 
 
 # --- reading ---

@@ -51,7 +51,7 @@ CREATE FUNCTION es.append(
     p_shard smallint, p_waves int,
     p_appends es.new_append[], p_events es.new_event[],
     g_app int[], g_stream uuid[], g_version int[],
-    c_app int[], c_release boolean[], c_desk text[], c_scope text[], c_key bytea[]
+    c_app int[], c_stream uuid[], c_release boolean[], c_desk text[], c_scope text[], c_key bytea[]
 ) RETURNS TABLE (
     app int, status text, version int, first_pos bigint, last_pos bigint, hash bytea, other uuid, scope text
 )
@@ -97,8 +97,8 @@ BEGIN
         SELECT FROM unnest(g_stream, g_version) g(stream, version)
         WHERE g.version <> coalesce((SELECT s.version FROM es.stream s WHERE s.stream_id = g.stream), 0)
     ) AND NOT EXISTS (
-        SELECT FROM unnest(c_app, c_release, c_desk, c_scope, c_key) c(app, release, desk, scope, key)
-        WHERE c.release OR (p_appends[c.app]).stream <>
+        SELECT FROM unnest(c_stream, c_release, c_desk, c_scope, c_key) c(stream, release, desk, scope, key)
+        WHERE c.release OR c.stream <>
             (SELECT k.stream_id FROM es.claim k WHERE k.desk = c.desk AND k.scope = c.scope AND k.key = c.key)
     ) THEN
         INSERT INTO es.event (pos, recorded_at, occurred_at, stream_id, command_id, version, shard, schema_version,
@@ -125,8 +125,8 @@ BEGIN
         ) a;
         IF cardinality(c_app) > 0 THEN
             INSERT INTO es.claim (desk, scope, key, stream_id)
-            SELECT c.desk, c.scope, c.key, (p_appends[c.app]).stream
-            FROM unnest(c_app, c_desk, c_scope, c_key) c(app, desk, scope, key)
+            SELECT c.desk, c.scope, c.key, c.stream
+            FROM unnest(c_stream, c_desk, c_scope, c_key) c(stream, desk, scope, key)
             ON CONFLICT DO NOTHING;         -- the stream holds it already
         END IF;
         PERFORM pg_notify('es_event', (head + written)::text);
@@ -157,12 +157,12 @@ BEGIN
             ORDER BY g.app, g.place
         ), held AS MATERIALIZED (
             SELECT DISTINCT ON (c.app) c.app, c.scope, c.holder
-            FROM (SELECT c.app, c.scope, c.place,
+            FROM (SELECT c.app, c.stream, c.scope, c.place,
                     (SELECT k.stream_id FROM es.claim k WHERE k.desk = c.desk AND k.scope = c.scope AND k.key = c.key) AS holder
-                  FROM unnest(c_app, c_release, c_desk, c_scope, c_key)
-                      WITH ORDINALITY c(app, release, desk, scope, key, place)
+                  FROM unnest(c_app, c_stream, c_release, c_desk, c_scope, c_key)
+                      WITH ORDINALITY c(app, stream, release, desk, scope, key, place)
                   WHERE NOT c.release) c
-            WHERE c.holder <> (p_appends[c.app]).stream
+            WHERE c.holder <> c.stream
             ORDER BY c.app, c.place
         ), judged AS MATERIALIZED (
             SELECT p.*,
