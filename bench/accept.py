@@ -60,18 +60,19 @@ from local_stack.ports import free_port
 from local_stack.postgres import LocalPostgres
 
 CONNECTIONS = 32
-NOBODY = b"00000000"
+NOBODY = "00000000"
+"""Where a name stands that each sender writes anew."""
 ROUNDS = 5
 SECONDS = 4.0
 DESK = "bench"
 PACK = "00-plain-desk"
 COMPLAINT: dict[str, Any] = {
-    "by": {"person": "00000000", "role": "customer"},
+    "by": {"person": NOBODY, "role": "customer"},
     "data": {
         "channel": "web",
         "facts": {"content": "车辆维修后仍然漏油, 已经返修三次, 要求退还维修费用。" * 2, "subject": "repair"},
-        "complainant": "00000000",
-        "contact": {"email": "00000000@example.org", "language": "zh"},
+        "complainant": NOBODY,
+        "contact": {"email": f"{NOBODY}@example.org", "language": "zh"},
     },
 }
 
@@ -301,7 +302,7 @@ class Client(asyncio.Protocol):
             self.done.set_exception(exc or ConnectionError("closed"))
 
     def _send(self) -> None:
-        one = self._one.replace(NOBODY, b"%08d" % next(_names))
+        one = self._one.replace(NOBODY.encode(), b"%08d" % next(_names))
         self._sent = time.perf_counter()
         self._transport.write(one)
 

@@ -104,13 +104,14 @@ def down(settings: StackSettings, *, say: Say = at_once) -> int:
 
 
 async def prepare_servers(running: Running) -> None:
-    """Schemas by migration, topics where they are missing."""
+    """Schemas by migration, topics and the master key where they are missing."""
     from local_stack.preparing import prepare_all  # noqa: PLC0415  # only a start needs it, and it takes a second
 
     await prepare_all(
         database_url=running.database_url,
         kafka_bootstrap_servers=running.kafka_bootstrap_servers,
         kafka_topic_prefix=running.settings.kafka_topic_prefix,
+        data_dir=running.settings.data_dir,
     )
 
 
